@@ -1,0 +1,114 @@
+/** The base of every error that this library throws itself. Errors of the driver pass through as they are. */
+export abstract class WorkQueueError extends Error {
+  /** Which error it is, as a literal that a `switch` can tell apart and that survives serialisation. */
+  abstract readonly code: string
+}
+
+/** There is no work queue with this id. */
+export class WorkQueueNotFoundError extends WorkQueueError {
+  override readonly name = 'WorkQueueNotFoundError'
+  readonly code = 'WORK_QUEUE_NOT_FOUND'
+  readonly id: string
+
+  constructor(id: string) {
+    super(`There is no work queue with id ${id}.`)
+    this.id = id
+  }
+}
+
+/** There is no work pool with this id. */
+export class WorkPoolNotFoundError extends WorkQueueError {
+  override readonly name = 'WorkPoolNotFoundError'
+  readonly code = 'WORK_POOL_NOT_FOUND'
+  readonly id: string
+
+  constructor(id: string) {
+    super(`There is no work pool with id ${id}.`)
+    this.id = id
+  }
+}
+
+/** There is no flow run with this id. */
+export class FlowRunNotFoundError extends WorkQueueError {
+  override readonly name = 'FlowRunNotFoundError'
+  readonly code = 'FLOW_RUN_NOT_FOUND'
+  readonly id: string
+
+  constructor(id: string) {
+    super(`There is no flow run with id ${id}.`)
+    this.id = id
+  }
+}
+
+/** The pool already has a work queue of this name. The caller's transaction stays usable. */
+export class WorkQueueExistsError extends WorkQueueError {
+  override readonly name = 'WorkQueueExistsError'
+  readonly code = 'WORK_QUEUE_EXISTS'
+  readonly workQueueName: string
+  readonly workPoolId: string
+
+  constructor(workQueueName: string, workPoolId: string) {
+    super(`Work pool ${workPoolId} already has a work queue named ${JSON.stringify(workQueueName)}.`)
+    this.workQueueName = workQueueName
+    this.workPoolId = workPoolId
+  }
+}
+
+/** There already is a work pool of this name. The caller's transaction stays usable. */
+export class WorkPoolExistsError extends WorkQueueError {
+  override readonly name = 'WorkPoolExistsError'
+  readonly code = 'WORK_POOL_EXISTS'
+  readonly workPoolName: string
+
+  constructor(workPoolName: string) {
+    super(`There already is a work pool named ${JSON.stringify(workPoolName)}.`)
+    this.workPoolName = workPoolName
+  }
+}
+
+/** The queue is its pool's default queue, which lives as long as the pool. */
+export class DefaultWorkQueueError extends WorkQueueError {
+  override readonly name = 'DefaultWorkQueueError'
+  readonly code = 'DEFAULT_WORK_QUEUE'
+  readonly id: string
+
+  constructor(id: string) {
+    super(`Work queue ${id} is its work pool's default queue and cannot be deleted; delete the pool instead.`)
+    this.id = id
+  }
+}
+
+/** One thing that is wrong with an input. */
+export interface InputIssue {
+  /** Where: the keys from the argument inwards, joined by dots, such as `priority` or `filter.name.any.0`. */
+  readonly path: string
+  /** What is wrong there, as a sentence. */
+  readonly message: string
+}
+
+/** An input was refused. Nothing was asked of the database. */
+export class InvalidInputError extends WorkQueueError {
+  override readonly name = 'InvalidInputError'
+  readonly code = 'INVALID_INPUT'
+  /** Every problem found, not only the first. */
+  readonly issues: readonly InputIssue[]
+
+  constructor(issues: readonly InputIssue[]) {
+    super(
+      `Invalid input: ${issues.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('; ')}`,
+    )
+    this.issues = issues
+  }
+}
+
+/** The session speaks a dialect that this library does not. It speaks SQLite and PostgreSQL. */
+export class UnsupportedDialectError extends WorkQueueError {
+  override readonly name = 'UnsupportedDialectError'
+  readonly code = 'UNSUPPORTED_DIALECT'
+  readonly dialect: string
+
+  constructor(dialect: string) {
+    super(`The session's dialect is ${dialect}; supported are PostgreSQL and SQLite.`)
+    this.dialect = dialect
+  }
+}

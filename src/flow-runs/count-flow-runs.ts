@@ -1,0 +1,36 @@
+import { sql } from 'kysely'
+import { z } from 'zod'
+import { check } from '../schema/checks.js'
+import { type FlowRunFilter, flowRunFilterSchema, matchesFlowRunFilter } from '../schema/filters.js'
+import { decodeInteger } from '../schema/values.js'
+import { open, type RequiredTables, type Session } from '../session.js'
+
+/** Which flow runs to count. */
+export interface CountFlowRunsOptions {
+  /** Default: every run. */
+  filter?: FlowRunFilter | undefined
+}
+
+const optionsSchema = z.strictObject({ filter: flowRunFilterSchema.optional() })
+
+/**
+ * Counts flow runs.
+ *
+ * @throws {InvalidInputError} when the filter is not valid.
+ *
+ * @example
+ * ```ts
+ * const running = await countFlowRuns(db, { filter: { stateType: { any: ['RUNNING'] } } })
+ * ```
+ */
+export async function countFlowRuns<DB extends RequiredTables>(
+  session: Session<DB>,
+  options: CountFlowRunsOptions = {},
+): Promise<number> {
+  const { filter } = check(optionsSchema, options)
+  const { db, dialect, tables } = open(session)
+  const { rows } = await sql<{ count: unknown }>`
+    select count(*) as count from ${tables.flow_run} as run where ${matchesFlowRunFilter(filter ?? {}, dialect)}
+  `.execute(db)
+  return decodeInteger(rows[0]?.count)
+}

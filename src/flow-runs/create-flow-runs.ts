@@ -1,0 +1,200 @@
+import { sql } from 'kysely'
+import { z } from 'zod'
+import { InvalidInputError, WorkQueueNotFoundError } from '../errors.js'
+import { defaultStateName } from '../rules/states.js'
+import { check, type NowOption, nowOptionSchema } from '../schema/checks.js'
+import { encode, flowRunColumns } from '../schema/columns.js'
+import { hasAnyId, hasAnyText } from '../schema/conditions.js'
+import { newId } from '../schema/ids.js'
+import { type FlowRunCreate, flowRunCreateSchema } from '../schema/inputs.js'
+import type { FlowRun } from '../schema/records.js'
+import { type RequiredTables, type Scope, type Session, write } from '../session.js'
+import { insertStates } from './insert-states.js'
+import { selectFlowRuns } from './select-flow-runs.js'
+
+const inputsSchema = z.array(flowRunCreateSchema)
+
+// A statement takes at most 32,766 parameters on SQLite; a run has fewer than forty.
+const BATCH_SIZE = 500
+
+/**
+ * Creates flow runs, many at once, each with its first state in `flow_run_state`.
+ *
+ * A run is SCHEDULED unless its input says otherwise. A run whose idempotency key its flow already has is not created: the run
+ * that has it is returned in its place.
+ *
+ * @param options - `now`: what time it is. Default: the clock.
+ * @returns The runs, in the order of the inputs.
+ * @throws {InvalidInputError} when an input is not valid, or asks for an id that is taken.
+ * @throws {WorkQueueNotFoundError} when there is no queue `workQueueId`. Nothing was created.
+ *
+ * @example
+ * ```ts
+ * const [run] = await createFlowRuns(db, [{ name: 'nightly', workQueueId: queue.id, nextScheduledStartTime: new Date() }])
+ * ```
+ */
+export async function createFlowRuns<DB extends RequiredTables>(
+  session: Session<DB>,
+  inputs: readonly FlowRunCreate[],
+  options: NowOption = {},
+): Promise<FlowRun[]> {
+  const checked = check(inputsSchema, inputs)
+  const { now } = check(nowOptionSchema, options)
+  if (checked.length === 0) return []
+
+  return await write(session, async (scope) => {
+    await refuseTakenIds(scope, checked)
+    const names = await lockQueues(scope, checked)
+    const runs = checked.map((input) => toFlowRun(input, names, now))
+
+    const created = await insertRuns(scope, runs)
+    const stateIds = await insertFirstStates(
+      scope,
+      runs.filter(({ id }) => created.has(id)),
+      now,
+    )
+    const existing = await findByIdempotencyKey(
+      scope,
+      runs.filter(({ id }) => !created.has(id)),
+    )
+    return runs.map((run) =>
+      created.has(run.id) ? { ...run, stateId: stateIds.get(run.id) ?? null } : (existing.get(keyOf(run)) ?? run),
+    )
+  })
+}
+
+async function refuseTakenIds(scope: Scope, inputs: readonly FlowRunCreate[]): Promise<void> {
+  const ids = inputs.map(({ id }) => id).filter((id) => id !== undefined)
+  if (ids.length === 0) return
+  const taken = new Set<string>()
+  for (const run of await selectFlowRuns(scope, hasAnyId('run.id', ids, scope.dialect))) taken.add(run.id)
+  const issues = inputs.flatMap(({ id }, index) => {
+    if (id === undefined) return []
+    const isTaken = taken.has(id)
+    taken.add(id)
+    return isTaken ? [{ path: `${index}.id`, message: 'is taken' }] : []
+  })
+  if (issues.length > 0) throw new InvalidInputError(issues)
+}
+
+/** Makes sure that the queues exist and stay, in id order as everywhere, and returns their names. */
+async function lockQueues(
+  { db, dialect, tables }: Scope,
+  inputs: readonly FlowRunCreate[],
+): Promise<Map<string, string>> {
+  const ids = new Set(inputs.map(({ workQueueId }) => workQueueId).filter((id) => typeof id === 'string'))
+  if (ids.size === 0) return new Map()
+  const { rows } = await sql<{ id: string; name: string }>`
+    select queue.id, queue.name from ${tables.work_queue} as queue
+    where ${hasAnyId('queue.id', [...ids], dialect)}
+    order by queue.id
+    ${dialect === 'postgres' ? sql`for key share` : sql``}
+  `.execute(db)
+  const names = new Map(rows.map(({ id, name }) => [id, name]))
+  for (const id of ids) if (!names.has(id)) throw new WorkQueueNotFoundError(id)
+  return names
+}
+
+function toFlowRun(input: FlowRunCreate, queueNames: ReadonlyMap<string, string>, now: Date): FlowRun {
+  const id = input.id ?? newId()
+  const stateType = input.stateType === undefined ? 'SCHEDULED' : input.stateType
+  const workQueueId = input.workQueueId ?? null
+  const queueName = workQueueId === null ? null : (queueNames.get(workQueueId) ?? null)
+  const nextScheduledStartTime = input.nextScheduledStartTime ?? null
+  return {
+    id,
+    created: now,
+    updated: now,
+    name: input.name ?? `run-${id}`,
+    flowId: input.flowId ?? newId(),
+    deploymentId: input.deploymentId ?? null,
+    workQueueId,
+    workQueueName: input.workQueueName === undefined ? queueName : input.workQueueName,
+    stateId: null,
+    stateType,
+    stateName: stateType === null ? (input.stateName ?? null) : (input.stateName ?? defaultStateName(stateType)),
+    stateTimestamp: input.stateTimestamp ?? (stateType === null ? null : now),
+    runCount: input.runCount ?? 0,
+    expectedStartTime: input.expectedStartTime === undefined ? nextScheduledStartTime : input.expectedStartTime,
+    nextScheduledStartTime,
+    startTime: input.startTime ?? null,
+    endTime: input.endTime ?? null,
+    parameters: input.parameters ?? {},
+    context: input.context ?? {},
+    tags: input.tags ?? [],
+    labels: input.labels ?? null,
+    idempotencyKey: input.idempotencyKey ?? null,
+    parentTaskRunId: input.parentTaskRunId ?? null,
+    infrastructurePid: input.infrastructurePid ?? null,
+    jobVariables: input.jobVariables === undefined ? {} : input.jobVariables,
+    empiricalPolicy: input.empiricalPolicy ?? {},
+    autoScheduled: input.autoScheduled ?? false,
+  }
+}
+
+/** Inserts the runs and returns the ids of those whose idempotency key was not taken. */
+async function insertRuns({ db, dialect }: Scope, runs: readonly FlowRun[]): Promise<Set<string>> {
+  // The default of Prefect's own column is one that Prefect cannot read back on SQLite.
+  const totalRunTime = dialect === 'sqlite' ? { total_run_time: '1970-01-01 00:00:00.000000' } : {}
+  const created = new Set<string>()
+  for (let i = 0; i < runs.length; i += BATCH_SIZE) {
+    const rows = await db
+      .insertInto('flow_run')
+      .values(
+        runs.slice(i, i + BATCH_SIZE).map((run) => ({ ...encode(flowRunColumns, run, dialect), ...totalRunTime })),
+      )
+      .onConflict((conflict) => conflict.columns(['flow_id', 'idempotency_key']).doNothing())
+      .returning('id')
+      .execute()
+    for (const { id } of rows) created.add(id)
+  }
+  return created
+}
+
+/** Run and state refer to each other, so the run's reference comes last. */
+async function insertFirstStates(scope: Scope, runs: readonly FlowRun[], now: Date): Promise<Map<string, string>> {
+  const { db, dialect, tables } = scope
+  const states = runs.flatMap(({ id, stateType, stateName, stateTimestamp, nextScheduledStartTime }) =>
+    stateType === null
+      ? []
+      : [
+          {
+            flowRunId: id,
+            type: stateType,
+            name: stateName ?? defaultStateName(stateType),
+            timestamp: stateTimestamp ?? now,
+            scheduledTime: nextScheduledStartTime,
+          },
+        ],
+  )
+  const stateIds = await insertStates(scope, states, now)
+  if (stateIds.size === 0) return stateIds
+  const json = JSON.stringify(Object.fromEntries(stateIds))
+  const entered =
+    dialect === 'postgres'
+      ? sql`select cast(key as uuid) as run_id, cast(value as uuid) as state_id
+            from jsonb_each_text(cast(cast(${json} as text) as jsonb))`
+      : sql`select key as run_id, value as state_id from json_each(${json})`
+  await sql`
+    with entered as materialized (${entered})
+    update ${tables.flow_run} as run set state_id = entered.state_id
+    from entered where run.id = entered.run_id
+  `.execute(db)
+  return stateIds
+}
+
+async function findByIdempotencyKey(scope: Scope, runs: readonly FlowRun[]): Promise<Map<string, FlowRun>> {
+  if (runs.length === 0) return new Map()
+  const keys = runs.map(({ idempotencyKey }) => idempotencyKey).filter((key) => key !== null)
+  const flowIds = runs.map(({ flowId }) => flowId)
+  const found = await selectFlowRuns(
+    scope,
+    sql`${hasAnyId('run.flow_id', flowIds, scope.dialect)}
+      and ${hasAnyText('run.idempotency_key', keys, scope.dialect)}`,
+  )
+  return new Map(found.map((run) => [keyOf(run), run]))
+}
+
+function keyOf({ flowId, idempotencyKey }: FlowRun): string {
+  return `${flowId} ${idempotencyKey}`
+}

@@ -1,0 +1,69 @@
+import { sql } from 'kysely'
+import { FlowRunNotFoundError } from '../errors.js'
+import { enterState } from '../rules/flow-run-transition.js'
+import { defaultStateName } from '../rules/states.js'
+import { check, idSchema, type NowOption, nowOptionSchema } from '../schema/checks.js'
+import { encode, flowRunColumns } from '../schema/columns.js'
+import { type FlowRunStateInput, flowRunStateSchema } from '../schema/inputs.js'
+import type { FlowRun } from '../schema/records.js'
+import { type RequiredTables, type Session, write } from '../session.js'
+import { insertStates } from './insert-states.js'
+import { selectFlowRuns } from './select-flow-runs.js'
+
+/**
+ * Puts a flow run in a state, and keeps the state in `flow_run_state`.
+ *
+ * Any state may follow any other: what transitions are allowed is the host's to say. RUNNING counts an attempt and sets the start
+ * time the first time, a terminal state sets the end time, SCHEDULED takes `scheduledTime`. The next scheduled start time stays
+ * until SCHEDULED sets another.
+ *
+ * @param options - `now`: what time it is. Default: the clock.
+ * @returns The run as it now is.
+ * @throws {InvalidInputError} when an argument is not valid.
+ * @throws {FlowRunNotFoundError} when there is no such run.
+ *
+ * @example
+ * ```ts
+ * await setFlowRunState(db, run.id, { type: 'RUNNING' })
+ * await setFlowRunState(db, run.id, { type: 'SCHEDULED', name: 'AwaitingRetry', scheduledTime: addMinutes(now, 5) })
+ * ```
+ */
+export async function setFlowRunState<DB extends RequiredTables>(
+  session: Session<DB>,
+  id: string,
+  state: FlowRunStateInput,
+  options: NowOption = {},
+): Promise<FlowRun> {
+  const flowRunId = check(idSchema, id, 'id')
+  const { type, name, timestamp, scheduledTime, message } = check(flowRunStateSchema, state)
+  const { now } = check(nowOptionSchema, options)
+
+  return await write(session, async (scope) => {
+    const lock = scope.dialect === 'postgres' ? sql`for no key update` : sql``
+    const [run] = await selectFlowRuns(scope, sql`run.id = ${flowRunId}`, lock)
+    if (run === undefined) throw new FlowRunNotFoundError(flowRunId)
+
+    const facts = enterState(run, { type, name, timestamp: timestamp ?? now, scheduledTime })
+    const stateIds = await insertStates(
+      scope,
+      [
+        {
+          flowRunId,
+          type,
+          name: facts.stateName ?? defaultStateName(type),
+          timestamp: timestamp ?? now,
+          message,
+          scheduledTime: facts.nextScheduledStartTime,
+        },
+      ],
+      now,
+    )
+    const changes = { ...facts, stateId: stateIds.get(flowRunId) ?? null, updated: now }
+    await scope.db
+      .updateTable('flow_run')
+      .set(encode(flowRunColumns, changes, scope.dialect))
+      .where('id', '=', flowRunId)
+      .execute()
+    return { ...run, ...changes }
+  })
+}

@@ -1,0 +1,51 @@
+import { defaultStateName, isTerminal, type StateType } from './states.js'
+
+/** What a transition looks at, and changes, of a flow run. */
+export interface FlowRunFacts {
+  readonly stateType: StateType | null
+  readonly stateName: string | null
+  readonly stateTimestamp: Date | null
+  readonly runCount: number
+  readonly expectedStartTime: Date | null
+  readonly nextScheduledStartTime: Date | null
+  readonly startTime: Date | null
+  readonly endTime: Date | null
+}
+
+/** The state that a flow run enters. */
+export interface EnteredState {
+  readonly type: StateType
+  /** Default: the type, capitalised. */
+  readonly name?: string | undefined
+  readonly timestamp: Date
+  /** For SCHEDULED: when the run is due. `undefined`: as before. */
+  readonly scheduledTime?: Date | null | undefined
+}
+
+/**
+ * The facts of a flow run after it entered a state.
+ *
+ * RUNNING counts an attempt and sets the start time the first time; a terminal state sets the end time and leaving one clears it;
+ * SCHEDULED takes the scheduled time. Source: Prefect's `orchestration.global_policy`, but for one thing: a run that leaves
+ * SCHEDULED keeps its next scheduled start time, so that a lost claim can be given back as it was.
+ *
+ * @example
+ * ```ts
+ * enterState(run, { type: 'RUNNING', timestamp: now }).runCount // run.runCount + 1
+ * ```
+ */
+export function enterState(run: FlowRunFacts, state: EnteredState): FlowRunFacts {
+  const { type, timestamp } = state
+  const isDueAt =
+    type === 'SCHEDULED' && state.scheduledTime !== undefined ? state.scheduledTime : run.nextScheduledStartTime
+  return {
+    stateType: type,
+    stateName: state.name ?? defaultStateName(type),
+    stateTimestamp: timestamp,
+    runCount: run.runCount + (type === 'RUNNING' ? 1 : 0),
+    expectedStartTime: run.expectedStartTime ?? (type === 'SCHEDULED' ? isDueAt : null) ?? timestamp,
+    nextScheduledStartTime: isDueAt,
+    startTime: run.startTime ?? (type === 'RUNNING' ? timestamp : null),
+    endTime: isTerminal(type) ? timestamp : null,
+  }
+}

@@ -1,0 +1,68 @@
+import { type RawBuilder, type SqlBool, sql } from 'kysely'
+import { LATE_STATE_NAME, type StateType, WORK_QUEUE_SLOT_STATES } from '../rules/states.js'
+import type { PageOptions } from './checks.js'
+import { type Condition, isOneOf } from './conditions.js'
+import type { Dialect } from './dialect.js'
+import { encodeTime } from './values.js'
+
+// The rules that SQL must express too, each once. They speak of a flow run under the alias `run`. State types and names are
+// written into the statements, never sent as parameters: only so do the partial indexes serve them.
+
+/** A queue as SQL knows it: expressions for its id and its name. */
+export interface QueueReference {
+  readonly id: RawBuilder<unknown>
+  readonly name: RawBuilder<unknown>
+}
+
+/**
+ * Membership: a run belongs to a queue by the queue's id, or, when it has no queue id, by the queue's name.
+ *
+ * These are the two ways, to be joined by `union all`: no run belongs to a queue in both, and each has its own index, which a
+ * single condition with `or` would not use in order.
+ */
+export function membership(queue: QueueReference): readonly Condition[] {
+  return [sql`run.work_queue_id = ${queue.id}`, sql`run.work_queue_id is null and run.work_queue_name = ${queue.name}`]
+}
+
+/** The run waits to be started. */
+export const isScheduled: Condition = sql`run.state_type = ${sql.lit('SCHEDULED')}`
+
+/** The run is due at that time, or waits at all when there is none. A run without a start time is not due at any time. */
+export function isDue(scheduledBefore: Date | undefined, dialect: Dialect): Condition {
+  return scheduledBefore === undefined
+    ? isScheduled
+    : sql`${isScheduled} and run.next_scheduled_start_time <= ${encodeTime(scheduledBefore, dialect)}`
+}
+
+/** The order in which runs are handed out: by start time, those without one last, then by id. */
+export const handOutOrder: RawBuilder<unknown> = sql`run.next_scheduled_start_time asc nulls last, run.id asc`
+
+/**
+ * The run occupies a slot, in one of these states.
+ *
+ * All slot-occupying states are named first, term for term as the partial index has them: SQLite uses it for nothing else.
+ */
+export function occupiesSlot(states: readonly StateType[]): Condition {
+  const indexed = isOneOf('run.state_type', WORK_QUEUE_SLOT_STATES)
+  return states.length === WORK_QUEUE_SLOT_STATES.length
+    ? indexed
+    : sql<SqlBool>`${indexed} and ${isOneOf('run.state_type', states)}`
+}
+
+/** The run was not started in time. */
+export const isLate: Condition = sql`run.state_name = ${sql.lit(LATE_STATE_NAME)}`
+
+/** The name's order by bytes, which is SQLite's and, on PostgreSQL, that of the collation `C`. */
+export function byName(alias: string, dialect: Dialect): RawBuilder<unknown> {
+  const name = sql.ref(`${alias}.name`)
+  return dialect === 'postgres' ? sql`${name} collate "C" asc` : sql`${name} asc`
+}
+
+/** The end of a reading statement. A limit alone, an offset alone, or neither: SQLite takes an offset only after a limit. */
+export function page({ limit, offset }: PageOptions): RawBuilder<unknown> {
+  if (limit === undefined && offset === undefined) return sql``
+  return sql`limit ${sql.lit(limit ?? NO_LIMIT)} offset ${sql.lit(offset ?? 0)}`
+}
+
+/** More rows than any table has here. `limit null` is an error on SQLite, and `limit -1` one on PostgreSQL. */
+export const NO_LIMIT = 2_147_483_647

@@ -1,0 +1,36 @@
+import { sql } from 'kysely'
+import { z } from 'zod'
+import { check } from '../schema/checks.js'
+import { matchesWorkPoolFilter, type WorkPoolFilter, workPoolFilterSchema } from '../schema/filters.js'
+import { decodeInteger } from '../schema/values.js'
+import { open, type RequiredTables, type Session } from '../session.js'
+
+/** Which work pools to count. */
+export interface CountWorkPoolsOptions {
+  /** Default: every pool. */
+  filter?: WorkPoolFilter | undefined
+}
+
+const optionsSchema = z.strictObject({ filter: workPoolFilterSchema.optional() })
+
+/**
+ * Counts work pools.
+ *
+ * @throws {InvalidInputError} when the filter is not valid.
+ *
+ * @example
+ * ```ts
+ * const count = await countWorkPools(db, { filter: { name: { any: ['a', 'b'] } } })
+ * ```
+ */
+export async function countWorkPools<DB extends RequiredTables>(
+  session: Session<DB>,
+  options: CountWorkPoolsOptions = {},
+): Promise<number> {
+  const { filter } = check(optionsSchema, options)
+  const { db, dialect, tables } = open(session)
+  const { rows } = await sql<{ count: unknown }>`
+    select count(*) as count from ${tables.work_pool} as pool where ${matchesWorkPoolFilter(filter ?? {}, dialect)}
+  `.execute(db)
+  return decodeInteger(rows[0]?.count)
+}

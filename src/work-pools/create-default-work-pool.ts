@@ -1,0 +1,30 @@
+import { sql } from 'kysely'
+import { DEFAULT_AGENT_WORK_POOL_NAME } from '../rules/names.js'
+import type { WorkQueue } from '../schema/records.js'
+import type { Scope } from '../session.js'
+import { insertWorkPool } from './insert-work-pool.js'
+import { type LockedWorkPool, lockWorkPool } from './lock-work-pool.js'
+
+/** The default agent pool, locked, and its default queue when it was this call that created them. */
+export interface DefaultWorkPool extends LockedWorkPool {
+  readonly createdQueue: WorkQueue | undefined
+}
+
+/** Locks the pool `default-agent-pool`, if it exists. */
+export async function lockDefaultWorkPool(scope: Scope): Promise<LockedWorkPool | undefined> {
+  return await lockWorkPool(scope, sql`name = ${DEFAULT_AGENT_WORK_POOL_NAME}`)
+}
+
+/** Creates the pool `default-agent-pool` with its queue `default`, or locks the one that another session created meanwhile. */
+export async function createDefaultWorkPool(scope: Scope, now: Date): Promise<DefaultWorkPool> {
+  // Another round is needed only when a pool that was in the way is deleted before it can be locked.
+  for (;;) {
+    const inserted = await insertWorkPool(scope, { name: DEFAULT_AGENT_WORK_POOL_NAME }, now)
+    if (inserted !== undefined) {
+      const { id, defaultQueueId } = inserted.pool
+      return { id, defaultQueueId, createdQueue: inserted.defaultQueue }
+    }
+    const pool = await lockDefaultWorkPool(scope)
+    if (pool !== undefined) return { ...pool, createdQueue: undefined }
+  }
+}

@@ -1,0 +1,44 @@
+import { sql } from 'kysely'
+import { check, idSchema } from '../schema/checks.js'
+import { type RequiredTables, type Session, write } from '../session.js'
+import { lockWorkQueues } from '../work-queues/lock-work-queues.js'
+import { readPriorities } from '../work-queues/priorities.js'
+import { lockWorkPool } from './lock-work-pool.js'
+
+/**
+ * Deletes a work pool, with its queues and workers. Its runs keep existing, with `workQueueId` null.
+ *
+ * The same whether or not a SQLite connection enforces foreign keys.
+ *
+ * @returns `false` when there is no such pool.
+ * @throws {InvalidInputError} when the id is not a UUID.
+ *
+ * @example
+ * ```ts
+ * const deleted = await deleteWorkPool(db, pool.id)
+ * ```
+ */
+export async function deleteWorkPool<DB extends RequiredTables>(session: Session<DB>, id: string): Promise<boolean> {
+  const workPoolId = check(idSchema, id, 'id')
+  return await write(session, async (scope) => {
+    const { db, tables } = scope
+    const pool = await lockWorkPool(scope, sql`id = ${workPoolId}`)
+    if (pool === undefined) return false
+    const queues = await readPriorities(scope, workPoolId)
+    await lockWorkQueues(
+      scope,
+      queues.map((queue) => queue.id),
+    )
+
+    await sql`
+      update ${tables.flow_run} set work_queue_id = null
+      where work_queue_id in (select queue.id from ${tables.work_queue} as queue where queue.work_pool_id = ${workPoolId})
+    `.execute(db)
+    // The pool and its default queue refer to each other, and the reference to the queue forbids deleting it.
+    await db.updateTable('work_pool').set({ default_queue_id: null }).where('id', '=', workPoolId).execute()
+    await db.deleteFrom('worker').where('work_pool_id', '=', workPoolId).execute()
+    await db.deleteFrom('work_queue').where('work_pool_id', '=', workPoolId).execute()
+    await db.deleteFrom('work_pool').where('id', '=', workPoolId).execute()
+    return true
+  })
+}

@@ -1,0 +1,73 @@
+import {
+  DEFAULT_AGENT_WORK_POOL_TYPE,
+  DEFAULT_WORK_QUEUE_DESCRIPTION,
+  DEFAULT_WORK_QUEUE_NAME,
+} from '../rules/names.js'
+import { initialWorkPoolStatus } from '../rules/work-pool-status.js'
+import { encode, workPoolColumns, workQueueColumns } from '../schema/columns.js'
+import { newId } from '../schema/ids.js'
+import type { WorkPoolCreate } from '../schema/inputs.js'
+import type { WorkPool, WorkQueue } from '../schema/records.js'
+import type { Scope } from '../session.js'
+
+/** A work pool and the queue it was created with. */
+export interface NewWorkPool {
+  readonly pool: WorkPool
+  readonly defaultQueue: WorkQueue
+}
+
+/** Inserts a work pool with its default queue; `undefined`, and nothing done, when the name is taken. */
+export async function insertWorkPool(
+  { db, dialect }: Scope,
+  input: WorkPoolCreate,
+  now: Date,
+): Promise<NewWorkPool | undefined> {
+  const type = input.type ?? DEFAULT_AGENT_WORK_POOL_TYPE
+  const isPaused = input.isPaused ?? false
+  const defaultQueueId = newId()
+  const pool: WorkPool = {
+    id: newId(),
+    created: now,
+    updated: now,
+    name: input.name,
+    description: input.description ?? null,
+    type,
+    baseJobTemplate: input.baseJobTemplate ?? {},
+    isPaused,
+    concurrencyLimit: input.concurrencyLimit ?? null,
+    defaultQueueId,
+    status: initialWorkPoolStatus({ type, isPaused }),
+    lastTransitionedStatusAt: null,
+    lastStatusEventId: null,
+    storageConfiguration: input.storageConfiguration ?? {},
+  }
+  const defaultQueue: WorkQueue = {
+    id: defaultQueueId,
+    created: now,
+    updated: now,
+    name: DEFAULT_WORK_QUEUE_NAME,
+    description: DEFAULT_WORK_QUEUE_DESCRIPTION,
+    isPaused: false,
+    concurrencyLimit: null,
+    priority: 1,
+    workPoolId: pool.id,
+    filter: null,
+    lastPolled: null,
+    status: 'NOT_READY',
+  }
+
+  // The pool and its default queue refer to each other, so the pool's reference comes last.
+  const inserted = await db
+    .insertInto('work_pool')
+    .values(encode(workPoolColumns, { ...pool, defaultQueueId: null }, dialect))
+    .onConflict((conflict) => conflict.column('name').doNothing())
+    .returning('id')
+    .execute()
+  if (inserted.length === 0) return undefined
+  await db
+    .insertInto('work_queue')
+    .values(encode(workQueueColumns, defaultQueue, dialect))
+    .execute()
+  await db.updateTable('work_pool').set({ default_queue_id: defaultQueueId }).where('id', '=', pool.id).execute()
+  return { pool, defaultQueue }
+}

@@ -1,0 +1,25 @@
+import { sql } from 'kysely'
+import { check, nameSchema } from '../schema/checks.js'
+import type { WorkPool } from '../schema/records.js'
+import { open, type RequiredTables, type Session } from '../session.js'
+import { selectWorkPools } from './select-work-pools.js'
+
+/**
+ * Reads a work pool by its name.
+ *
+ * @returns The pool, or `undefined` when there is none of this name.
+ * @throws {InvalidInputError} when the name is blank or has one of `/ % & > <`.
+ *
+ * @example
+ * ```ts
+ * const pool = await readWorkPoolByName(db, 'kubernetes')
+ * ```
+ */
+export async function readWorkPoolByName<DB extends RequiredTables>(
+  session: Session<DB>,
+  name: string,
+): Promise<WorkPool | undefined> {
+  const workPoolName = check(nameSchema, name, 'name')
+  const [pool] = await selectWorkPools(open(session), sql`pool.name = ${workPoolName}`)
+  return pool
+}

@@ -1,0 +1,39 @@
+import { sql } from 'kysely'
+import { z } from 'zod'
+import { check, type PageOptions, pageShape } from '../schema/checks.js'
+import { byName, page } from '../schema/expressions.js'
+import { matchesWorkPoolFilter, type WorkPoolFilter, workPoolFilterSchema } from '../schema/filters.js'
+import type { WorkPool } from '../schema/records.js'
+import { open, type RequiredTables, type Session } from '../session.js'
+import { selectWorkPools } from './select-work-pools.js'
+
+/** Which work pools to read. */
+export interface ReadWorkPoolsOptions extends PageOptions {
+  /** Default: every pool. */
+  filter?: WorkPoolFilter | undefined
+}
+
+const optionsSchema = z.strictObject({ filter: workPoolFilterSchema.optional(), ...pageShape })
+
+/**
+ * Reads work pools, ordered by name (byte order, the same on both databases).
+ *
+ * @throws {InvalidInputError} when an option is not valid.
+ *
+ * @example
+ * ```ts
+ * const pools = await readWorkPools(db, { filter: { type: { any: ['process'] } }, limit: 20 })
+ * ```
+ */
+export async function readWorkPools<DB extends RequiredTables>(
+  session: Session<DB>,
+  options: ReadWorkPoolsOptions = {},
+): Promise<WorkPool[]> {
+  const { filter, limit, offset } = check(optionsSchema, options)
+  const scope = open(session)
+  return await selectWorkPools(
+    scope,
+    matchesWorkPoolFilter(filter ?? {}, scope.dialect),
+    sql`order by ${byName('pool', scope.dialect)} ${page({ limit, offset })}`,
+  )
+}

@@ -1,0 +1,46 @@
+import { DefaultWorkQueueError } from '../errors.js'
+import { check, idSchema, type NowOption, nowOptionSchema } from '../schema/checks.js'
+import { type RequiredTables, type Session, write } from '../session.js'
+import { lockWorkPoolOfQueue } from '../work-pools/lock-work-pool.js'
+import { lockWorkQueues } from './lock-work-queues.js'
+import { readPriorities, rebalance, writePriorities } from './priorities.js'
+
+/**
+ * Deletes a work queue. Its runs keep existing, with `workQueueId` null; its priority is free.
+ *
+ * @param options - `now`: what time it is. Default: the clock.
+ * @returns `false` when there is no such queue.
+ * @throws {InvalidInputError} when the id is not a UUID.
+ * @throws {DefaultWorkQueueError} when it is its pool's default queue. Nothing was changed.
+ *
+ * @example
+ * ```ts
+ * const deleted = await deleteWorkQueue(db, queue.id)
+ * ```
+ */
+export async function deleteWorkQueue<DB extends RequiredTables>(
+  session: Session<DB>,
+  id: string,
+  options: NowOption = {},
+): Promise<boolean> {
+  const workQueueId = check(idSchema, id, 'id')
+  const { now } = check(nowOptionSchema, options)
+
+  return await write(session, async (scope) => {
+    const { db } = scope
+    const pool = await lockWorkPoolOfQueue(scope, workQueueId)
+    if (pool === undefined) return false
+    if (pool.defaultQueueId === workQueueId) throw new DefaultWorkQueueError(workQueueId)
+
+    // Nothing moves, unless something else than this library left equal priorities behind.
+    const others = (await readPriorities(scope, pool.id)).filter((queue) => queue.id !== workQueueId)
+    const moved = rebalance(others, new Map(), 'priority')
+    await lockWorkQueues(scope, [workQueueId, ...moved.keys()])
+
+    // The database would do this itself, but not on a SQLite connection that does not enforce foreign keys.
+    await db.updateTable('flow_run').set({ work_queue_id: null }).where('work_queue_id', '=', workQueueId).execute()
+    const deleted = await db.deleteFrom('work_queue').where('id', '=', workQueueId).returning('id').execute()
+    await writePriorities(scope, moved, now)
+    return deleted.length > 0
+  })
+}

@@ -1,0 +1,58 @@
+import { WorkQueueExistsError } from '../errors.js'
+import { firstFreePriority } from '../rules/first-free-priority.js'
+import { initialWorkQueueStatus } from '../rules/work-queue-status.js'
+import { encode, workQueueColumns } from '../schema/columns.js'
+import { newId } from '../schema/ids.js'
+import type { QueueFilterInput, WorkQueueCreate } from '../schema/inputs.js'
+import type { QueueFilter, WorkQueue } from '../schema/records.js'
+import type { Scope } from '../session.js'
+import { lockWorkQueues } from './lock-work-queues.js'
+import { readPriorities, rebalance, writePriorities } from './priorities.js'
+
+/**
+ * Inserts a work queue into a locked pool and moves the queues in its way.
+ *
+ * @throws {InvalidInputError} when a queue would have to move past the largest priority.
+ * @throws {WorkQueueExistsError} when the name is taken. Nothing was done in either case.
+ */
+export async function insertWorkQueue(
+  scope: Scope,
+  workPoolId: string,
+  input: WorkQueueCreate,
+  now: Date,
+): Promise<WorkQueue> {
+  const others = await readPriorities(scope, workPoolId)
+  const id = newId()
+  const priority = input.priority ?? firstFreePriority(others.map((queue) => queue.priority))
+  const changes = rebalance([...others, { id, priority }], new Map([[id, priority]]), 'priority')
+
+  const queue: WorkQueue = {
+    id,
+    created: now,
+    updated: now,
+    name: input.name,
+    description: input.description ?? '',
+    isPaused: input.isPaused ?? false,
+    concurrencyLimit: input.concurrencyLimit ?? null,
+    priority,
+    workPoolId,
+    filter: input.filter ? toQueueFilter(input.filter) : null,
+    lastPolled: input.lastPolled ?? null,
+    status: initialWorkQueueStatus(input),
+  }
+  const inserted = await scope.db
+    .insertInto('work_queue')
+    .values(encode(workQueueColumns, queue, scope.dialect))
+    .onConflict((conflict) => conflict.columns(['work_pool_id', 'name']).doNothing())
+    .returning('id')
+    .execute()
+  if (inserted.length === 0) throw new WorkQueueExistsError(input.name, workPoolId)
+  await lockWorkQueues(scope, [...changes.keys()])
+  await writePriorities(scope, changes, now)
+  return queue
+}
+
+/** A tag filter as it is stored: both keys, `null` where absent. */
+export function toQueueFilter({ tags, deploymentIds }: QueueFilterInput): QueueFilter {
+  return { tags: tags ?? null, deploymentIds: deploymentIds ?? null }
+}

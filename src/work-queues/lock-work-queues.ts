@@ -1,0 +1,19 @@
+import { sql } from 'kysely'
+import { hasAnyId } from '../schema/conditions.js'
+import type { Scope } from '../session.js'
+
+/**
+ * Locks work queues until the transaction ends, in id order, so that two sessions that need several of the same never wait for
+ * each other in a circle. The lock lets runs be added to the queues meanwhile.
+ *
+ * On SQLite the transaction has the one write lock already.
+ */
+export async function lockWorkQueues({ db, dialect, tables }: Scope, ids: readonly string[]): Promise<void> {
+  if (dialect === 'sqlite' || ids.length === 0) return
+  await sql`
+    select queue.id from ${tables.work_queue} as queue
+    where ${hasAnyId('queue.id', ids, dialect)}
+    order by queue.id
+    for no key update
+  `.execute(db)
+}

@@ -1,0 +1,60 @@
+import { type RawBuilder, sql } from 'kysely'
+import { FILTER_QUEUE_SLOT_STATES } from '../rules/states.js'
+import { decode, flowRunColumns, selection } from '../schema/columns.js'
+import { and, type Condition, hasAllTexts, hasAnyId } from '../schema/conditions.js'
+import type { Dialect } from '../schema/dialect.js'
+import { handOutOrder, isDue, NO_LIMIT, occupiesSlot } from '../schema/expressions.js'
+import type { FlowRun, QueueFilter, WorkQueue } from '../schema/records.js'
+import type { Scope } from '../session.js'
+
+/**
+ * The runs that a queue with a tag filter may start, whatever their queue. Deprecated in Prefect; kept for databases that still
+ * have such queues.
+ *
+ * Source: `_legacy_get_runs_in_work_queue` of Prefect's `models.work_queues`.
+ */
+export async function pollFilterQueue(
+  { db, dialect, tables, isTransaction }: Scope,
+  queue: WorkQueue,
+  { limit, scheduledBefore }: { limit?: number | undefined; scheduledBefore?: Date | undefined },
+): Promise<FlowRun[]> {
+  if (queue.filter === null || queue.isPaused) return []
+  const isSelected = matchesQueueFilter(queue.filter, dialect)
+  const asked = sql.lit(limit ?? NO_LIMIT)
+  const allowed: RawBuilder<unknown> =
+    queue.concurrencyLimit === null
+      ? asked
+      : sql`(
+          select case
+            when count(*) >= ${sql.lit(queue.concurrencyLimit)} then 0
+            when ${sql.lit(queue.concurrencyLimit)} - count(*) < ${asked} then ${sql.lit(queue.concurrencyLimit)} - count(*)
+            else ${asked}
+          end
+          from (
+            select 1 from ${tables.flow_run} as run
+            where ${isSelected} and ${occupiesSlot(FILTER_QUEUE_SLOT_STATES)}
+            limit ${sql.lit(queue.concurrencyLimit)}
+          ) as occupied
+        )`
+  const lock = dialect === 'postgres' && isTransaction ? sql`for update skip locked` : sql``
+  const { rows } = await sql<object>`
+    select ${selection(flowRunColumns, dialect, 'run')}
+    from ${tables.flow_run} as run
+    where ${isSelected} and ${isDue(scheduledBefore, dialect)}
+    order by ${handOutOrder}
+    limit ${allowed}
+    ${lock}
+  `.execute(db)
+  return rows.map((row) => decode(flowRunColumns, row))
+}
+
+/**
+ * The run is one that a tag filter selects, as a condition on the alias `run`. Only runs of a deployment are.
+ */
+export function matchesQueueFilter({ tags, deploymentIds }: QueueFilter, dialect: Dialect): Condition {
+  const conditions: Condition[] = [
+    deploymentIds === null ? sql`run.deployment_id is not null` : hasAnyId('run.deployment_id', deploymentIds, dialect),
+  ]
+  if (tags !== null && tags.length > 0) conditions.push(hasAllTexts('run.tags', tags, dialect))
+  return and(conditions)
+}

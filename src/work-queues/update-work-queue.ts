@@ -1,0 +1,110 @@
+import { sql } from 'kysely'
+import { z } from 'zod'
+import { WorkQueueExistsError } from '../errors.js'
+import { nextWorkQueueStatus } from '../rules/work-queue-status.js'
+import { callbackSchema, check, idSchema, type NowOption, nowShape } from '../schema/checks.js'
+import { encode, workQueueColumns } from '../schema/columns.js'
+import { type WorkQueueUpdate, workQueueUpdateSchema } from '../schema/inputs.js'
+import type { WorkQueue } from '../schema/records.js'
+import { type RequiredTables, type Scope, type Session, write } from '../session.js'
+import { lockWorkPoolOfQueue } from '../work-pools/lock-work-pool.js'
+import { toQueueFilter } from './insert-work-queue.js'
+import { lockWorkQueues } from './lock-work-queues.js'
+import { readPriorities, rebalance, writePriorities } from './priorities.js'
+import { findWorkQueue } from './select-work-queues.js'
+
+/** Is told of a queue whose status was written, with the queue as it now is. */
+export type EmitWorkQueueStatusChange = (queue: WorkQueue) => unknown
+
+/** How {@link updateWorkQueue} reports. */
+export interface UpdateWorkQueueOptions extends NowOption {
+  /**
+   * Awaited once, only when the status was written: after the commit when the update has its own transaction, else at its end.
+   */
+  emitStatusChange?: EmitWorkQueueStatusChange | undefined
+}
+
+const optionsSchema = z.strictObject({
+  ...nowShape,
+  emitStatusChange: callbackSchema<EmitWorkQueueStatusChange>().optional(),
+})
+
+/**
+ * Changes a work queue.
+ *
+ * Only the keys present change: `undefined` counts as absent, `null` clears. Pausing sets the status PAUSED unless it already is;
+ * unpausing a PAUSED queue sets READY when it was last polled (the patch's value first, else the row's) within 60 s, else
+ * NOT_READY; otherwise the status stays. A new priority moves the queues in its way, as on create. An empty patch still sets
+ * `updated`.
+ *
+ * @returns `false` when there is no such queue.
+ * @throws {InvalidInputError} when the patch is not valid, or a queue would have to move past priority 2^31 - 1.
+ * @throws {WorkQueueExistsError} when the new name is taken in the pool. The caller's transaction stays usable.
+ *
+ * @example
+ * ```ts
+ * await updateWorkQueue(db, queue.id, { isPaused: true }, { emitStatusChange: (queue) => bus.send(queue.status) })
+ * ```
+ */
+export async function updateWorkQueue<DB extends RequiredTables>(
+  session: Session<DB>,
+  id: string,
+  patch: WorkQueueUpdate,
+  options: UpdateWorkQueueOptions = {},
+): Promise<boolean> {
+  const workQueueId = check(idSchema, id, 'id')
+  const update = check(workQueueUpdateSchema, patch)
+  const { now, emitStatusChange } = check(optionsSchema, options)
+
+  const updated = await write(session, (scope) => applyUpdate(scope, workQueueId, update, now))
+  if (updated === undefined) return false
+  if (updated.statusChanged) await emitStatusChange?.(updated.queue)
+  return true
+}
+
+async function applyUpdate(
+  scope: Scope,
+  id: string,
+  patch: WorkQueueUpdate,
+  now: Date,
+): Promise<{ queue: WorkQueue; statusChanged: boolean } | undefined> {
+  // Names and priorities are the pool's to keep apart, so it is locked first. Then the queues, all that will be written.
+  let moved = new Map<string, number>()
+  if (patch.name !== undefined || patch.priority !== undefined) {
+    const pool = await lockWorkPoolOfQueue(scope, id)
+    if (pool === undefined) return undefined
+    if (patch.name !== undefined) await refuseTakenName(scope, pool.id, id, patch.name)
+    if (patch.priority !== undefined) {
+      moved = rebalance(await readPriorities(scope, pool.id), new Map([[id, patch.priority]]), 'priority')
+    }
+  }
+  await lockWorkQueues(scope, [id, ...moved.keys()])
+  const current = await findWorkQueue(scope, sql`queue.id = ${id}`)
+  if (current === undefined) return undefined
+
+  const status = nextWorkQueueStatus(current, patch, now)
+  const changes: Partial<WorkQueue> = { updated: now }
+  if (patch.name !== undefined) changes.name = patch.name
+  if (patch.description !== undefined) changes.description = patch.description ?? ''
+  if (patch.isPaused !== undefined) changes.isPaused = patch.isPaused
+  if (patch.concurrencyLimit !== undefined) changes.concurrencyLimit = patch.concurrencyLimit
+  if (patch.priority !== undefined) changes.priority = patch.priority
+  if (patch.filter !== undefined) changes.filter = patch.filter && toQueueFilter(patch.filter)
+  if (patch.lastPolled !== undefined) changes.lastPolled = patch.lastPolled
+  if (status !== undefined) changes.status = status
+
+  const row = encode(workQueueColumns, changes, scope.dialect)
+  await scope.db.updateTable('work_queue').set(row).where('id', '=', id).execute()
+  moved.delete(id)
+  await writePriorities(scope, moved, now)
+  return { queue: { ...current, ...changes }, statusChanged: status !== undefined }
+}
+
+/** An update cannot say `on conflict do nothing`, but under the pool's lock nobody else takes the name meanwhile. */
+async function refuseTakenName(scope: Scope, workPoolId: string, id: string, name: string): Promise<void> {
+  const taken = await findWorkQueue(
+    scope,
+    sql`queue.work_pool_id = ${workPoolId} and queue.name = ${name} and queue.id <> ${id}`,
+  )
+  if (taken !== undefined) throw new WorkQueueExistsError(name, workPoolId)
+}

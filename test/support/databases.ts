@@ -1,0 +1,226 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import SQLite from 'better-sqlite3'
+import {
+  CamelCasePlugin,
+  type Dialect,
+  Kysely,
+  type KyselyPlugin,
+  type LogEvent,
+  Migrator,
+  ParseJSONResultsPlugin,
+  PostgresDialect,
+  SqliteDialect,
+} from 'kysely'
+import type { WorkQueueTables } from 'kysely-work-queues'
+import { migrations } from 'kysely-work-queues/migrations'
+import pg from 'pg'
+import { inject } from 'vitest'
+
+/** A migrated database of a test's own. */
+export interface TestDatabase extends AsyncDisposable {
+  readonly dialect: 'postgres' | 'sqlite'
+  /** The host's session, with all that the host has set. */
+  readonly db: Kysely<WorkQueueTables>
+  /** The same database without what the host has set, for a look behind the functions. */
+  readonly plain: Kysely<WorkQueueTables>
+  /** The SQL statements of `db` so far. */
+  readonly statements: string[]
+  /** A further session with connections of its own. Not on SQLite in memory. */
+  connect(): Kysely<WorkQueueTables>
+  destroy(): Promise<void>
+}
+
+/** A kind of database, and of host settings, that every contract is run against. */
+export interface DatabaseKind {
+  readonly name: string
+  readonly dialect: 'postgres' | 'sqlite'
+  /** Whether {@link TestDatabase.connect} works. */
+  readonly hasConnections: boolean
+  create(): Promise<TestDatabase>
+}
+
+interface HostSettings {
+  readonly plugins?: KyselyPlugin[]
+  readonly schema?: string
+  /** Type parsers are overridden (pg), integers are bigints (better-sqlite3). */
+  readonly oddTypes?: boolean
+}
+
+const plugged = (schema: string): HostSettings => ({
+  plugins: [new CamelCasePlugin(), new ParseJSONResultsPlugin()],
+  schema,
+})
+
+export const sqliteMemory: DatabaseKind = sqlite('SQLite in memory', {})
+export const sqliteFile: DatabaseKind = sqlite('SQLite file in WAL mode', {}, true)
+export const postgres: DatabaseKind = postgresKind('PostgreSQL', {})
+
+/** Every kind of database. */
+export const databases: readonly DatabaseKind[] = [
+  sqliteMemory,
+  sqliteFile,
+  sqlite('SQLite with plugins and a schema', plugged('main')),
+  sqlite('SQLite with safe integers', { oddTypes: true }),
+  postgres,
+  postgresKind('PostgreSQL with plugins and a schema', plugged('orchestration')),
+  postgresKind('PostgreSQL with overridden type parsers', { oddTypes: true }),
+]
+
+function sqlite(name: string, settings: HostSettings, onDisk = false): DatabaseKind {
+  return {
+    name,
+    dialect: 'sqlite',
+    hasConnections: onDisk,
+    async create() {
+      const directory = onDisk ? mkdtempSync(join(tmpdir(), 'kysely-work-queues-')) : undefined
+      const file = directory === undefined ? ':memory:' : join(directory, 'test.db')
+      const opened: Kysely<WorkQueueTables>[] = []
+      const connect = (connection: SQLite.Database, host: HostSettings, statements?: string[]) => {
+        const db = session(new SqliteDialect({ database: connection }), host, statements)
+        opened.push(db)
+        return db
+      }
+
+      const connection = openSqlite(file, settings.oddTypes)
+      const statements: string[] = []
+      const plain = connect(settings.oddTypes && onDisk ? openSqlite(file) : connection, {})
+      await migrate(plain)
+      return {
+        dialect: 'sqlite',
+        db: connect(connection, settings, statements),
+        plain,
+        statements,
+        connect: () => connect(openSqlite(file, settings.oddTypes), settings),
+        ...destroying(async () => {
+          await Promise.all(opened.map((db) => db.destroy()))
+          if (directory !== undefined) rmSync(directory, { recursive: true, force: true })
+        }),
+      }
+    },
+  }
+}
+
+function openSqlite(file: string, safeIntegers = false): SQLite.Database {
+  const connection = new SQLite(file, { timeout: 10_000 })
+  connection.pragma('journal_mode = wal')
+  connection.pragma('synchronous = off')
+  connection.pragma('foreign_keys = on')
+  if (safeIntegers) connection.defaultSafeIntegers(true)
+  return connection
+}
+
+function postgresKind(name: string, settings: HostSettings): DatabaseKind {
+  return {
+    name,
+    dialect: 'postgres',
+    hasConnections: true,
+    async create() {
+      const database = await createPostgresDatabase(settings.schema)
+      const opened: Kysely<WorkQueueTables>[] = []
+      const connect = (host: HostSettings, statements?: string[]) => {
+        const pool = new pg.Pool({
+          connectionString: database.url,
+          max: 10,
+          ...(host.oddTypes ? { types: oddTypes } : {}),
+        })
+        const db = session(new PostgresDialect({ pool }), host, statements)
+        opened.push(db)
+        return db
+      }
+      const statements: string[] = []
+      return {
+        dialect: 'postgres',
+        db: connect(settings, statements),
+        plain: connect(settings.schema === undefined ? {} : { schema: settings.schema }),
+        statements,
+        connect: () => connect(settings),
+        ...destroying(async () => {
+          await Promise.all(opened.map((db) => db.destroy()))
+          await database.drop()
+        }),
+      }
+    },
+  }
+}
+
+function session(dialect: Dialect, { plugins = [], schema }: HostSettings, statements?: string[]) {
+  const db = new Kysely<WorkQueueTables>({
+    dialect,
+    plugins,
+    log: (event: LogEvent) => void statements?.push(event.query.sql),
+  })
+  return schema === undefined ? db : db.withSchema(schema)
+}
+
+function destroying(destroy: () => Promise<void>) {
+  return { destroy, [Symbol.asyncDispose]: destroy }
+}
+
+async function migrate(db: Kysely<any>): Promise<void> {
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } })
+  const { error } = await migrator.migrateToLatest()
+  if (error !== undefined) throw error
+}
+
+// Migrating takes longer than copying a migrated database, so each worker migrates one for each schema.
+const templates = new Map<string, Promise<string>>()
+let counter = 0
+
+async function createPostgresDatabase(schema = 'public'): Promise<{ url: string; drop: () => Promise<void> }> {
+  let template = templates.get(schema)
+  if (template === undefined) {
+    template = createTemplate(schema)
+    templates.set(schema, template)
+  }
+  const name = uniqueName('test')
+  await asAdministrator(`create database ${name} template ${await template}`)
+  return { url: urlOf(name), drop: () => asAdministrator(`drop database ${name} with (force)`) }
+}
+
+async function createTemplate(schema: string): Promise<string> {
+  const name = uniqueName('template')
+  await asAdministrator(`create database ${name}`)
+  const db = new Kysely<any>({
+    dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: urlOf(name), max: 1 }) }),
+  })
+  await db.schema.createSchema(schema).ifNotExists().execute()
+  await migrate(schema === 'public' ? db : db.withSchema(schema))
+  await db.destroy()
+  return name
+}
+
+/** A name that no other worker, and no earlier run on the same server, has used. */
+function uniqueName(kind: string): string {
+  return `kysely_work_queues_${kind}_${process.pid}_${Date.now()}_${++counter}`
+}
+
+function urlOf(database: string): string {
+  const url = new URL(inject('databaseUrl'))
+  url.pathname = `/${database}`
+  return url.href
+}
+
+async function asAdministrator(statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: inject('databaseUrl') })
+  await client.connect()
+  try {
+    await client.query(statement)
+  } finally {
+    await client.end()
+  }
+}
+
+/** Parsers as a host may have set them: raw text for times and JSON, bigints for integers. */
+const oddTypes: pg.CustomTypesConfig = {
+  getTypeParser: (id, format) => {
+    const { builtins } = pg.types
+    if (([builtins.TIMESTAMPTZ, builtins.TIMESTAMP, builtins.JSON, builtins.JSONB] as number[]).includes(id)) {
+      return (value: string) => value
+    }
+    if (([builtins.INT4, builtins.INT8] as number[]).includes(id)) return (value: string) => BigInt(value)
+    if (id === builtins.BOOL) return (value: string) => value
+    return pg.types.getTypeParser(id, format)
+  },
+}
