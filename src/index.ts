@@ -28,6 +28,32 @@ export { readWorkPool } from './work-pools/read-work-pool.js'
 export { readWorkPoolByName } from './work-pools/read-work-pool-by-name.js'
 export { readWorkPools, type ReadWorkPoolsOptions } from './work-pools/read-work-pools.js'
 
+export {
+  getScheduledFlowRuns,
+  type GetScheduledFlowRunsOptions,
+  type ScheduledFlowRun,
+} from './work-pools/get-scheduled-flow-runs.js'
+export { updateWorkPool, type WorkPoolStatusOptions } from './work-pools/update-work-pool.js'
+export type { EmitWorkPoolStatusChange, WorkPoolStatusChange } from './work-pools/write-work-pool.js'
+
+// Slots
+export { countWorkPoolActiveSlots } from './slots/count-work-pool-active-slots.js'
+export { countWorkQueueActiveSlots } from './slots/count-work-queue-active-slots.js'
+export { readWorkPoolSlotHolders, type ReadWorkPoolSlotHoldersOptions } from './slots/read-work-pool-slot-holders.js'
+export { readWorkQueueSlotHolders } from './slots/read-work-queue-slot-holders.js'
+export type { SlotHolder } from './slots/slot-holders.js'
+
+// Workers
+export { deleteWorker } from './workers/delete-worker.js'
+export { readWorkers, type ReadWorkersOptions } from './workers/read-workers.js'
+export { recordWorkerHeartbeat, type RecordWorkerHeartbeatOptions } from './workers/record-worker-heartbeat.js'
+
+// Upkeep
+export { markLateFlowRuns, type MarkLateFlowRunsOptions } from './upkeep/mark-late-flow-runs.js'
+export { markWorkersOffline, type MarkWorkersOfflineOptions } from './upkeep/mark-workers-offline.js'
+export { markWorkPoolsNotReady } from './upkeep/mark-work-pools-not-ready.js'
+export { markWorkQueuesNotReady, type MarkWorkQueuesNotReadyOptions } from './upkeep/mark-work-queues-not-ready.js'
+
 // Flow runs
 export { countFlowRuns, type CountFlowRunsOptions } from './flow-runs/count-flow-runs.js'
 export { createFlowRuns } from './flow-runs/create-flow-runs.js'

@@ -8,6 +8,7 @@ import { hasAnyId, hasAnyText } from '../schema/conditions.js'
 import { newId } from '../schema/ids.js'
 import { type FlowRunCreate, flowRunCreateSchema } from '../schema/inputs.js'
 import type { FlowRun } from '../schema/records.js'
+import { pairs } from '../schema/pairs.js'
 import { type RequiredTables, type Scope, type Session, write } from '../session.js'
 import { insertStates } from './insert-states.js'
 import { selectFlowRuns } from './select-flow-runs.js'
@@ -169,16 +170,10 @@ async function insertFirstStates(scope: Scope, runs: readonly FlowRun[], now: Da
   )
   const stateIds = await insertStates(scope, states, now)
   if (stateIds.size === 0) return stateIds
-  const json = JSON.stringify(Object.fromEntries(stateIds))
-  const entered =
-    dialect === 'postgres'
-      ? sql`select cast(key as uuid) as run_id, cast(value as uuid) as state_id
-            from jsonb_each_text(cast(cast(${json} as text) as jsonb))`
-      : sql`select key as run_id, value as state_id from json_each(${json})`
   await sql`
-    with entered as materialized (${entered})
-    update ${tables.flow_run} as run set state_id = entered.state_id
-    from entered where run.id = entered.run_id
+    with entered as materialized (${pairs(stateIds, 'uuid', dialect)})
+    update ${tables.flow_run} as run set state_id = entered.value
+    from entered where run.id = entered.id
   `.execute(db)
   return stateIds
 }

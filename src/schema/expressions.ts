@@ -21,7 +21,12 @@ export interface QueueReference {
  * single condition with `or` would not use in order.
  */
 export function membership(queue: QueueReference): readonly Condition[] {
-  return [sql`run.work_queue_id = ${queue.id}`, sql`run.work_queue_id is null and run.work_queue_name = ${queue.name}`]
+  return [isMemberById(queue.id), sql`run.work_queue_id is null and run.work_queue_name = ${queue.name}`]
+}
+
+/** The first half of {@link membership}, by which polls of a pool go alone: a name does not tell the pool. */
+export function isMemberById(queueId: RawBuilder<unknown>): Condition {
+  return sql`run.work_queue_id = ${queueId}`
 }
 
 /** The run waits to be started. */
@@ -32,6 +37,19 @@ export function isDue(scheduledBefore: Date | undefined, dialect: Dialect): Cond
   return scheduledBefore === undefined
     ? isScheduled
     : sql`${isScheduled} and run.next_scheduled_start_time <= ${encodeTime(scheduledBefore, dialect)}`
+}
+
+/**
+ * The run does not wait for a retry inside the process that ran it before; polls of a pool leave such runs out.
+ *
+ * Source: Prefect's query behind `get_scheduled_flow_runs`.
+ */
+export function isNotRetriedInProcess(dialect: Dialect): Condition {
+  const type =
+    dialect === 'postgres'
+      ? sql`run.empirical_policy ->> 'retry_type'`
+      : sql`json_extract(run.empirical_policy, '$.retry_type')`
+  return sql`coalesce(${type}, '') <> 'in_process'`
 }
 
 /** The order in which runs are handed out: by start time, those without one last, then by id. */
@@ -51,6 +69,9 @@ export function occupiesSlot(states: readonly StateType[]): Condition {
 
 /** The run was not started in time. */
 export const isLate: Condition = sql`run.state_name = ${sql.lit(LATE_STATE_NAME)}`
+
+/** The run waits and was not marked late yet. Runs that wait for something else, such as a retry, have other names. */
+export const isOnTime: Condition = sql`run.state_name = ${sql.lit('Scheduled')}`
 
 /** The name's order by bytes, which is SQLite's and, on PostgreSQL, that of the collation `C`. */
 export function byName(alias: string, dialect: Dialect): RawBuilder<unknown> {

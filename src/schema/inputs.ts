@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { STATE_TYPES, type StateType } from '../rules/states.js'
+import { WORK_POOL_STATUSES, type WorkPoolStatus } from '../rules/work-pool-status.js'
 import {
   countSchema,
   idSchema,
@@ -108,7 +109,10 @@ export const workPoolCreateSchema: z.ZodType<WorkPoolCreate> = z.strictObject({
 export interface WorkPoolUpdate {
   description?: string | null | undefined
   baseJobTemplate?: JsonObject | undefined
+  /** Also sets the status, unless the pool is of type `prefect-agent`. */
   isPaused?: boolean | undefined
+  /** For a host's own services. What `isPaused` sets comes before it. */
+  status?: WorkPoolStatus | undefined
   concurrencyLimit?: number | null | undefined
   storageConfiguration?: JsonObject | undefined
 }
@@ -118,6 +122,7 @@ export const workPoolUpdateSchema: z.ZodType<WorkPoolUpdate> = z.strictObject({
   description: textSchema.nullish(),
   baseJobTemplate: jsonObjectSchema.optional(),
   isPaused: z.boolean().optional(),
+  status: z.enum(WORK_POOL_STATUSES).optional(),
   concurrencyLimit: countSchema.nullish(),
   storageConfiguration: jsonObjectSchema.optional(),
 })

@@ -28,6 +28,7 @@ export async function deleteWorkPool<DB extends RequiredTables>(session: Session
     await lockWorkQueues(
       scope,
       queues.map((queue) => queue.id),
+      'delete',
     )
 
     await sql`

@@ -35,7 +35,7 @@ export async function deleteWorkQueue<DB extends RequiredTables>(
     // Nothing moves, unless something else than this library left equal priorities behind.
     const others = (await readPriorities(scope, pool.id)).filter((queue) => queue.id !== workQueueId)
     const moved = rebalance(others, new Map(), 'priority')
-    await lockWorkQueues(scope, [workQueueId, ...moved.keys()])
+    await lockWorkQueues(scope, [workQueueId, ...moved.keys()], 'delete')
 
     // The database would do this itself, but not on a SQLite connection that does not enforce foreign keys.
     await db.updateTable('flow_run').set({ work_queue_id: null }).where('work_queue_id', '=', workQueueId).execute()

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { InvalidInputError } from '../errors.js'
 import { type PrioritizedQueue, rebalancePriorities } from '../rules/rebalance-priorities.js'
 import { MAX_INTEGER } from '../schema/checks.js'
+import { pairs } from '../schema/pairs.js'
 import { decodeInteger, encodeTime } from '../schema/values.js'
 import type { Scope } from '../session.js'
 
@@ -39,16 +40,10 @@ export async function writePriorities(
   now: Date,
 ): Promise<void> {
   if (changes.size === 0) return
-  const json = JSON.stringify(Object.fromEntries(changes))
-  const change =
-    dialect === 'postgres'
-      ? sql`select cast(key as uuid) as id, cast(value as integer) as priority
-            from jsonb_each_text(cast(cast(${json} as text) as jsonb))`
-      : sql`select key as id, value as priority from json_each(${json})`
   await sql`
-    with change as materialized (${change})
+    with change as materialized (${pairs(changes, 'integer', dialect)})
     update ${tables.work_queue} as queue
-    set priority = change.priority, updated = ${encodeTime(now, dialect)}
+    set priority = change.value, updated = ${encodeTime(now, dialect)}
     from change
     where queue.id = change.id
   `.execute(db)

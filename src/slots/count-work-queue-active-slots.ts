@@ -1,0 +1,62 @@
+import { type RawBuilder, sql } from 'kysely'
+import { z } from 'zod'
+import { FILTER_QUEUE_SLOT_STATES, WORK_QUEUE_SLOT_STATES } from '../rules/states.js'
+import { check, idSchema } from '../schema/checks.js'
+import { workQueueColumns } from '../schema/columns.js'
+import { hasAnyId } from '../schema/conditions.js'
+import { membership, occupiesSlot } from '../schema/expressions.js'
+import type { QueueFilter } from '../schema/records.js'
+import { decodeInteger } from '../schema/values.js'
+import { open, type RequiredTables, type Scope, type Session } from '../session.js'
+import { matchesQueueFilter } from '../work-queues/poll-filter-queue.js'
+
+const idsSchema = z.array(idSchema)
+
+/**
+ * Counts the runs that occupy slots of work queues, as polls of the queue count them: PENDING, RUNNING and CANCELLING runs that
+ * belong to the queue; for a queue with a tag filter the PENDING and RUNNING runs of the filter.
+ *
+ * One statement, and one more for each queue with a tag filter.
+ *
+ * @returns An entry for each id of an existing queue.
+ * @throws {InvalidInputError} when an id is not a UUID.
+ *
+ * @example
+ * ```ts
+ * const active = await countWorkQueueActiveSlots(db, [queue.id])
+ * console.log(active.get(queue.id))
+ * ```
+ */
+export async function countWorkQueueActiveSlots<DB extends RequiredTables>(
+  session: Session<DB>,
+  ids: readonly string[],
+): Promise<Map<string, number>> {
+  const workQueueIds = check(idsSchema, ids, 'ids')
+  const scope = open(session)
+  const { db, dialect, tables } = scope
+  const active = membership({ id: sql`queue.id`, name: sql`queue.name` }).map(
+    (isMember): RawBuilder<unknown> => sql`(
+      select count(*) from ${tables.flow_run} as run where ${isMember} and ${occupiesSlot(WORK_QUEUE_SLOT_STATES)})`,
+  )
+  const filter = dialect === 'postgres' ? sql`cast(queue.filter as text)` : sql`queue.filter`
+  const { rows } = await sql<{ id: string; filter: unknown; active: unknown }>`
+    select queue.id, ${filter} as filter, case when queue.filter is null then ${sql.join(active, sql` + `)} end as active
+    from ${tables.work_queue} as queue
+    where ${hasAnyId('queue.id', workQueueIds, dialect)}
+  `.execute(db)
+
+  const counts = new Map<string, number>()
+  for (const row of rows) {
+    const queueFilter = workQueueColumns.filter.decode(row.filter)
+    counts.set(row.id, queueFilter === null ? decodeInteger(row.active) : await countMatching(scope, queueFilter))
+  }
+  return counts
+}
+
+async function countMatching({ db, dialect, tables }: Scope, filter: QueueFilter): Promise<number> {
+  const { rows } = await sql<{ active: unknown }>`
+    select count(*) as active from ${tables.flow_run} as run
+    where ${matchesQueueFilter(filter, dialect)} and ${occupiesSlot(FILTER_QUEUE_SLOT_STATES)}
+  `.execute(db)
+  return decodeInteger(rows[0]?.active)
+}

@@ -1,0 +1,67 @@
+import { sql } from 'kysely'
+import { z } from 'zod'
+import { WORK_POOL_SLOT_STATES } from '../rules/states.js'
+import { check, countSchema, idSchema } from '../schema/checks.js'
+import { flowRunColumns, selection } from '../schema/columns.js'
+import { and, type Condition, hasAnyId } from '../schema/conditions.js'
+import { isMemberById, occupiesSlot } from '../schema/expressions.js'
+import { open, type RequiredTables, type Session } from '../session.js'
+import { type SlotHolder, slotAcquiredAt, toSlotHolder } from './slot-holders.js'
+
+/** Which slot holders of a pool to read. */
+export interface ReadWorkPoolSlotHoldersOptions {
+  /** Only runs of these queues. Default: of every queue of the pool. */
+  workQueueIds?: readonly string[] | undefined
+  /** With `workQueueIds`: how many of each queue at most. Without, it has no effect, as in Prefect. Default: all. */
+  limitPerQueue?: number | undefined
+}
+
+const optionsSchema = z.strictObject({
+  workQueueIds: z.array(idSchema).optional(),
+  limitPerQueue: countSchema.optional(),
+})
+
+/**
+ * Reads the runs that occupy slots of a work pool, by run id, each with the time since which it does. They are the runs that
+ * {@link countWorkPoolActiveSlots} counts. A pool that does not exist has none.
+ *
+ * @throws {InvalidInputError} when an argument is not valid.
+ *
+ * @example
+ * ```ts
+ * const holders = await readWorkPoolSlotHolders(db, pool.id, { workQueueIds: [a.id, b.id], limitPerQueue: 10 })
+ * ```
+ */
+export async function readWorkPoolSlotHolders<DB extends RequiredTables>(
+  session: Session<DB>,
+  id: string,
+  options: ReadWorkPoolSlotHoldersOptions = {},
+): Promise<SlotHolder[]> {
+  const workPoolId = check(idSchema, id, 'id')
+  const { workQueueIds, limitPerQueue } = check(optionsSchema, options)
+  const scope = open(session)
+  const { db, dialect, tables } = scope
+
+  const conditions: Condition[] = [
+    sql`queue.work_pool_id = ${workPoolId}`,
+    isMemberById(sql`queue.id`),
+    occupiesSlot(WORK_POOL_SLOT_STATES),
+  ]
+  if (workQueueIds !== undefined) conditions.push(hasAnyId('queue.id', workQueueIds, dialect))
+  const isWithinLimit =
+    workQueueIds === undefined || limitPerQueue === undefined
+      ? sql`1 = 1`
+      : sql`run.place_in_queue <= ${sql.lit(limitPerQueue)}`
+  const { rows } = await sql<{ slotAcquiredAt: unknown }>`
+    select ${selection(flowRunColumns, dialect, 'run')}, ${slotAcquiredAt(scope)} as "slotAcquiredAt"
+    from (
+      select run.*, row_number() over (partition by run.work_queue_id order by run.id) as place_in_queue
+      from ${tables.work_queue} as queue
+      cross join ${tables.flow_run} as run
+      where ${and(conditions)}
+    ) as run
+    where ${isWithinLimit}
+    order by run.id asc
+  `.execute(db)
+  return rows.map(toSlotHolder)
+}

@@ -1,0 +1,39 @@
+import { type RawBuilder, sql } from 'kysely'
+import { WORK_QUEUE_SLOT_STATES } from '../rules/states.js'
+import { decode, flowRunColumns } from '../schema/columns.js'
+import { isOneOf } from '../schema/conditions.js'
+import type { FlowRun } from '../schema/records.js'
+import { decodeTime } from '../schema/values.js'
+import type { Scope } from '../session.js'
+
+/** A run that occupies a slot. */
+export interface SlotHolder {
+  flowRun: FlowRun
+  /** When the current unbroken occupation began; `null` when the run's states were not kept. */
+  slotAcquiredAt: Date | null
+}
+
+/**
+ * When the run under the alias `run` came to occupy its slot: the time of its first slot-occupying state since its last other
+ * state. A run that was retried occupies since its current attempt.
+ *
+ * Source: `_slot_acquired_at_subquery` of Prefect's `models.workers`, also in that a state counts that has the very time of the
+ * other state before it.
+ */
+export function slotAcquiredAt({ tables }: Pick<Scope, 'tables'>): RawBuilder<unknown> {
+  const occupies = isOneOf('state.type', WORK_QUEUE_SLOT_STATES)
+  return sql`(
+    select min(state.timestamp) from ${tables.flow_run_state} as state
+    where state.flow_run_id = run.id and ${occupies} and not exists (
+      select 1 from ${tables.flow_run_state} as later
+      where later.flow_run_id = run.id and later.timestamp > state.timestamp
+        and not ${isOneOf('later.type', WORK_QUEUE_SLOT_STATES)}))`
+}
+
+/** Makes a slot holder of a row with the columns of a run and `slotAcquiredAt`. */
+export function toSlotHolder(row: object & { slotAcquiredAt: unknown }): SlotHolder {
+  return {
+    flowRun: decode(flowRunColumns, row),
+    slotAcquiredAt: row.slotAcquiredAt === null ? null : decodeTime(row.slotAcquiredAt),
+  }
+}

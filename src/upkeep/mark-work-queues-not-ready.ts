@@ -1,0 +1,63 @@
+import { sql } from 'kysely'
+import { z } from 'zod'
+import { callbackSchema, check, type NowOption, nowShape, timeSchema } from '../schema/checks.js'
+import { hasAnyId } from '../schema/conditions.js'
+import type { WorkQueue } from '../schema/records.js'
+import { encodeTime } from '../schema/values.js'
+import { type RequiredTables, type Session, write } from '../session.js'
+import { selectWorkQueues } from '../work-queues/select-work-queues.js'
+import type { EmitWorkQueueStatusChange } from '../work-queues/update-work-queue.js'
+
+/** Which work queues nobody polls any more. */
+export interface MarkWorkQueuesNotReadyOptions extends NowOption {
+  /** Queues last polled before this time are not ready. Prefect uses 60 seconds ago. */
+  lastPolledBefore: Date
+  /** Awaited once for each queue: after the commit when the function has its own transaction, else at its end. */
+  emitStatusChange?: EmitWorkQueueStatusChange | undefined
+}
+
+const optionsSchema = z.strictObject({
+  lastPolledBefore: timeSchema,
+  emitStatusChange: callbackSchema<EmitWorkQueueStatusChange>().optional(),
+  ...nowShape,
+})
+
+/**
+ * Marks work queues NOT_READY that are READY but were last polled before a time.
+ *
+ * A host calls it on a timer; several servers may. The next poll that is recorded turns the queue READY again.
+ *
+ * Source: Prefect's service `foreman`; like it, this leaves queues alone that were never polled.
+ *
+ * @returns The queues as they now are, by id.
+ * @throws {InvalidInputError} when an option is not valid.
+ *
+ * @example
+ * ```ts
+ * const queues = await markWorkQueuesNotReady(db, { lastPolledBefore: subSeconds(new Date(), 60) })
+ * ```
+ */
+export async function markWorkQueuesNotReady<DB extends RequiredTables>(
+  session: Session<DB>,
+  options: MarkWorkQueuesNotReadyOptions,
+): Promise<WorkQueue[]> {
+  const { lastPolledBefore, emitStatusChange, now } = check(optionsSchema, options)
+  const queues = await write(session, async (scope) => {
+    const { db, dialect, tables } = scope
+    const stale = await selectWorkQueues(
+      scope,
+      sql`queue.status = 'READY' and queue.last_polled < ${encodeTime(lastPolledBefore, dialect)}`,
+      sql`order by queue.id asc ${dialect === 'postgres' ? sql`for no key update of queue` : sql``}`,
+    )
+    if (stale.length === 0) return []
+    const ids = stale.map(({ id }) => id)
+    await sql`
+      update ${tables.work_queue} as queue
+      set status = 'NOT_READY', updated = ${encodeTime(now, dialect)}
+      where ${hasAnyId('queue.id', ids, dialect)}
+    `.execute(db)
+    return stale.map((queue): WorkQueue => ({ ...queue, status: 'NOT_READY', updated: now }))
+  })
+  for (const queue of queues) await emitStatusChange?.(queue)
+  return queues
+}

@@ -1,0 +1,68 @@
+import { type RawBuilder, sql } from 'kysely'
+import { z } from 'zod'
+import { check, countSchema, type NowOption, nowShape } from '../schema/checks.js'
+import { decode, selection, workerColumns } from '../schema/columns.js'
+import type { Worker } from '../schema/records.js'
+import { encodeTime } from '../schema/values.js'
+import { open, type RequiredTables, type Scope, type Session } from '../session.js'
+
+/** When a worker counts as gone. */
+export interface MarkWorkersOfflineOptions extends NowOption {
+  /** How many of its heartbeat intervals a worker may be silent. Default: 3. */
+  inactivityHeartbeatMultiple?: number | undefined
+  /** The heartbeat interval of workers that did not say theirs, in seconds. Default: 30. */
+  fallbackHeartbeatIntervalSeconds?: number | undefined
+}
+
+const optionsSchema = z.strictObject({
+  inactivityHeartbeatMultiple: countSchema.default(3),
+  fallbackHeartbeatIntervalSeconds: countSchema.default(30),
+  ...nowShape,
+})
+
+/**
+ * Marks workers OFFLINE that are ONLINE but were silent for more than so many of their heartbeat intervals. One statement.
+ *
+ * A host calls it on a timer; several servers may. A worker that sends a heartbeat at the same moment stays ONLINE.
+ *
+ * Source: Prefect's service `foreman`.
+ *
+ * @returns The workers as they now are, by id.
+ * @throws {InvalidInputError} when an option is not valid.
+ *
+ * @example
+ * ```ts
+ * const gone = await markWorkersOffline(db)
+ * await markWorkPoolsNotReady(db)
+ * ```
+ */
+export async function markWorkersOffline<DB extends RequiredTables>(
+  session: Session<DB>,
+  options: MarkWorkersOfflineOptions = {},
+): Promise<Worker[]> {
+  const { inactivityHeartbeatMultiple, fallbackHeartbeatIntervalSeconds, now } = check(optionsSchema, options)
+  const { db, dialect, tables } = open(session)
+  const allowedSeconds = sql`
+    (coalesce(heartbeat_interval_seconds, ${sql.lit(fallbackHeartbeatIntervalSeconds)})
+      * ${sql.lit(inactivityHeartbeatMultiple)})`
+  const lock = dialect === 'postgres' ? sql`order by id for no key update skip locked` : sql``
+  const { rows } = await sql<{ id: string }>`
+    update ${tables.worker}
+    set status = 'OFFLINE', updated = ${encodeTime(now, dialect)}
+    where id in (
+      select id from ${tables.worker}
+      where status = 'ONLINE' and last_heartbeat_time < ${secondsBefore(now, allowedSeconds, dialect)}
+      ${lock}
+    )
+    returning ${selection(workerColumns, dialect, 'worker')}
+  `.execute(db)
+  return rows.map((row) => decode(workerColumns, row)).toSorted((a, b) => (a.id < b.id ? -1 : 1))
+}
+
+/** The time so many seconds before `now`, as the database works it out for each row. */
+function secondsBefore(now: Date, seconds: RawBuilder<unknown>, dialect: Scope['dialect']): RawBuilder<unknown> {
+  const time = encodeTime(now, dialect)
+  return dialect === 'postgres'
+    ? sql`cast(${time} as timestamptz) - ${seconds} * interval '1 second'`
+    : sql`strftime('%Y-%m-%d %H:%M:%f', ${time}, '-' || ${seconds} || ' seconds') || '000'`
+}

@@ -1,0 +1,80 @@
+import { z } from 'zod'
+import { WORK_POOL_SLOT_STATES } from '../rules/states.js'
+import { check, countSchema, idSchema, timeSchema } from '../schema/checks.js'
+import { decode, flowRunColumns } from '../schema/columns.js'
+import type { FlowRun } from '../schema/records.js'
+import { open, type RequiredTables, type Session } from '../session.js'
+import { poolPollStatement } from './pool-poll-statement.js'
+
+/** Which runs a poll of work pools asks for. */
+export interface GetScheduledFlowRunsOptions {
+  /** Default: every pool. */
+  workPoolIds?: readonly string[] | undefined
+  /** Default: every queue of the pools. */
+  workQueueIds?: readonly string[] | undefined
+  /** Only runs that are due at this time. Default: every SCHEDULED run. */
+  scheduledBefore?: Date | undefined
+  /** Only runs due at this time or later. */
+  scheduledAfter?: Date | undefined
+  /** How many at most. Default: 1000. */
+  limit?: number | undefined
+  /** Whether runs of queues of a smaller priority number come first, whenever they are due. Default: true. */
+  respectQueuePriorities?: boolean | undefined
+}
+
+/** A run that may start, and where it was found. */
+export interface ScheduledFlowRun {
+  workPoolId: string
+  workQueueId: string
+  flowRun: FlowRun
+}
+
+const DEFAULT_LIMIT = 1000
+
+const optionsSchema = z.strictObject({
+  workPoolIds: z.array(idSchema).optional(),
+  workQueueIds: z.array(idSchema).optional(),
+  scheduledBefore: timeSchema.optional(),
+  scheduledAfter: timeSchema.optional(),
+  limit: countSchema.default(DEFAULT_LIMIT),
+  respectQueuePriorities: z.boolean().default(true),
+})
+
+/**
+ * Polls work pools: reads the runs that may start now, over all of their queues, and changes nothing.
+ *
+ * These are the due runs of unpaused queues of unpaused pools, within each queue's and each pool's open slots (PENDING and RUNNING
+ * runs occupy, those of paused queues too), by queue priority, then start time (those without one last), then id; at most
+ * `limit`. Runs belong to a queue by `workQueueId` here: a name does not tell the pool. Runs that wait for a retry inside their
+ * process are left out. Queues are ordered by priority also across several pools.
+ *
+ * One statement. Outside a transaction it writes and locks nothing: the next poll returns the same runs again. Inside a PostgreSQL
+ * transaction the returned runs are locked, and runs that another transaction has locked are left out.
+ *
+ * Source: `get_scheduled_flow_runs` of Prefect's `models.workers`.
+ *
+ * @throws {InvalidInputError} when an option is not valid. An empty list of ids is valid, and matches nothing.
+ *
+ * @example
+ * ```ts
+ * for (const { workQueueId, flowRun } of await getScheduledFlowRuns(db, { workPoolIds: [pool.id], limit: 10 })) {
+ *   console.log(workQueueId, flowRun.name)
+ * }
+ * ```
+ */
+export async function getScheduledFlowRuns<DB extends RequiredTables>(
+  session: Session<DB>,
+  options: GetScheduledFlowRunsOptions = {},
+): Promise<ScheduledFlowRun[]> {
+  const poll = check(optionsSchema, options)
+  const scope = open(session)
+  const { rows } = await poolPollStatement<{ workPoolId: string; workQueueId: string }>(scope, poll, {
+    states: WORK_POOL_SLOT_STATES,
+    byName: false,
+  }).execute(scope.db)
+  return rows.map((row) => ({
+    workPoolId: row.workPoolId,
+    workQueueId: row.workQueueId,
+    flowRun: decode(flowRunColumns, row),
+  }))
+}

@@ -1,0 +1,87 @@
+import { sql } from 'kysely'
+import { z } from 'zod'
+import { WorkPoolNotFoundError } from '../errors.js'
+import { nextWorkPoolStatus } from '../rules/work-pool-status.js'
+import { callbackSchema, check, idSchema, type NowOption, nowShape } from '../schema/checks.js'
+import { type WorkPoolUpdate, workPoolUpdateSchema } from '../schema/inputs.js'
+import type { WorkPool } from '../schema/records.js'
+import { type RequiredTables, type Scope, type Session, write } from '../session.js'
+import { lockWorkPool } from './lock-work-pool.js'
+import { selectWorkPools } from './select-work-pools.js'
+import { type EmitWorkPoolStatusChange, writeWorkPool } from './write-work-pool.js'
+
+/** How a function reports that it wrote the status of a work pool. */
+export interface WorkPoolStatusOptions extends NowOption {
+  /** Awaited once for each status written: after the commit when the function has its own transaction, else at its end. */
+  emitStatusChange?: EmitWorkPoolStatusChange | undefined
+}
+
+/** The shape of {@link WorkPoolStatusOptions}, to be spread into a schema of options. */
+export const workPoolStatusShape: typeof nowShape & {
+  emitStatusChange: z.ZodOptional<z.ZodType<EmitWorkPoolStatusChange>>
+} = { ...nowShape, emitStatusChange: callbackSchema<EmitWorkPoolStatusChange>().optional() }
+
+const optionsSchema = z.strictObject(workPoolStatusShape)
+
+/**
+ * Changes a work pool.
+ *
+ * Only the keys present change: `undefined` counts as absent, `null` clears. Pausing sets the status PAUSED, resuming sets READY
+ * when the pool has a worker ONLINE, else NOT_READY; on a pool of type `prefect-agent` neither sets it. Whenever the status is
+ * written, `lastTransitionedStatusAt` and `lastStatusEventId` are too. An empty patch still sets `updated`.
+ *
+ * @returns `true`; a missing pool is an error, as in Prefect.
+ * @throws {InvalidInputError} when the patch is not valid.
+ * @throws {WorkPoolNotFoundError} when there is no such pool.
+ *
+ * @example
+ * ```ts
+ * await updateWorkPool(db, pool.id, { isPaused: true }, {
+ *   emitStatusChange: ({ before, after }) => console.log(before.status, after.status),
+ * })
+ * ```
+ */
+export async function updateWorkPool<DB extends RequiredTables>(
+  session: Session<DB>,
+  id: string,
+  patch: WorkPoolUpdate,
+  options: WorkPoolStatusOptions = {},
+): Promise<boolean> {
+  const workPoolId = check(idSchema, id, 'id')
+  const update = check(workPoolUpdateSchema, patch)
+  const { now, emitStatusChange } = check(optionsSchema, options)
+
+  const change = await write(session, async (scope) => {
+    await lockWorkPool(scope, sql`id = ${workPoolId}`)
+    const [pool] = await selectWorkPools(scope, sql`pool.id = ${workPoolId}`)
+    if (pool === undefined) throw new WorkPoolNotFoundError(workPoolId)
+    const hasOnlineWorker = update.isPaused === false && (await isServed(scope, workPoolId))
+    const status = nextWorkPoolStatus(pool, update, { hasOnlineWorker }) ?? update.status
+    return await writeWorkPool(scope, pool, toChanges({ ...update, status }), now)
+  })
+  if (change !== undefined) await emitStatusChange?.(change)
+  return true
+}
+
+function toChanges({ description, baseJobTemplate, isPaused, status, ...rest }: WorkPoolUpdate): Partial<WorkPool> {
+  const { concurrencyLimit, storageConfiguration } = rest
+  return {
+    ...(description !== undefined && { description }),
+    ...(baseJobTemplate !== undefined && { baseJobTemplate }),
+    ...(isPaused !== undefined && { isPaused }),
+    ...(status !== undefined && { status }),
+    ...(concurrencyLimit !== undefined && { concurrencyLimit }),
+    ...(storageConfiguration !== undefined && { storageConfiguration }),
+  }
+}
+
+async function isServed({ db }: Scope, workPoolId: string): Promise<boolean> {
+  const online = await db
+    .selectFrom('worker')
+    .select('id')
+    .where('work_pool_id', '=', workPoolId)
+    .where('status', '=', 'ONLINE')
+    .limit(1)
+    .execute()
+  return online.length > 0
+}

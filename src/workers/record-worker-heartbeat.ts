@@ -1,0 +1,92 @@
+import { sql } from 'kysely'
+import { z } from 'zod'
+import { WorkPoolNotFoundError } from '../errors.js'
+import { check, countSchema, idSchema, nameSchema } from '../schema/checks.js'
+import { decode, selection, workerColumns } from '../schema/columns.js'
+import { newId } from '../schema/ids.js'
+import type { Worker } from '../schema/records.js'
+import { encodeTime } from '../schema/values.js'
+import { type RequiredTables, type Scope, type Session, write } from '../session.js'
+import { lockWorkPool } from '../work-pools/lock-work-pool.js'
+import { selectWorkPools } from '../work-pools/select-work-pools.js'
+import { type WorkPoolStatusOptions, workPoolStatusShape } from '../work-pools/update-work-pool.js'
+import { type WorkPoolStatusChange, writeWorkPool } from '../work-pools/write-work-pool.js'
+
+/** What a worker says with its heartbeat. */
+export interface RecordWorkerHeartbeatOptions extends WorkPoolStatusOptions {
+  /** How often the worker means to send heartbeats, in seconds. Default: what it said before, or nothing. */
+  heartbeatIntervalSeconds?: number | undefined
+}
+
+const optionsSchema = z.strictObject({ ...workPoolStatusShape, heartbeatIntervalSeconds: countSchema.optional() })
+
+/**
+ * Records that a worker of a pool is alive: creates or updates the worker, which is ONLINE, and turns a NOT_READY pool READY.
+ *
+ * Safe when many workers start at once.
+ *
+ * @throws {InvalidInputError} when an argument is not valid.
+ * @throws {WorkPoolNotFoundError} when there is no such pool.
+ *
+ * @example
+ * ```ts
+ * const worker = await recordWorkerHeartbeat(db, pool.id, 'worker-1', { heartbeatIntervalSeconds: 30 })
+ * ```
+ */
+export async function recordWorkerHeartbeat<DB extends RequiredTables>(
+  session: Session<DB>,
+  workPoolId: string,
+  name: string,
+  options: RecordWorkerHeartbeatOptions = {},
+): Promise<Worker> {
+  const poolId = check(idSchema, workPoolId, 'workPoolId')
+  const workerName = check(nameSchema, name, 'name')
+  const { heartbeatIntervalSeconds, now, emitStatusChange } = check(optionsSchema, options)
+
+  const { worker, change } = await write(session, async (scope) => {
+    const change = await turnReady(scope, poolId, now)
+    const worker = await upsertWorker(scope, poolId, workerName, heartbeatIntervalSeconds, now)
+    if (worker === undefined) throw new WorkPoolNotFoundError(poolId)
+    return { worker, change }
+  })
+  if (change !== undefined) await emitStatusChange?.(change)
+  return worker
+}
+
+/** The pool is locked only when it looks as if it had to be written: heartbeats of a READY pool do not wait for each other. */
+async function turnReady(scope: Scope, workPoolId: string, now: Date): Promise<WorkPoolStatusChange | undefined> {
+  const [seen] = await selectWorkPools(scope, sql`pool.id = ${workPoolId}`)
+  if (seen?.status !== 'NOT_READY') return undefined
+  await lockWorkPool(scope, sql`id = ${workPoolId}`)
+  const [pool] = await selectWorkPools(scope, sql`pool.id = ${workPoolId}`)
+  return pool?.status === 'NOT_READY' ? await writeWorkPool(scope, pool, { status: 'READY' }, now) : undefined
+}
+
+/** Inserts from the pool's own row, so that a pool that is gone gives no row instead of a broken foreign key. */
+async function upsertWorker(
+  { db, dialect, tables }: Scope,
+  workPoolId: string,
+  name: string,
+  heartbeatIntervalSeconds: number | undefined,
+  now: Date,
+): Promise<Worker | undefined> {
+  const id = dialect === 'postgres' ? sql`cast(${newId()} as uuid)` : sql`${newId()}`
+  const time =
+    dialect === 'postgres' ? sql`cast(${encodeTime(now, dialect)} as timestamptz)` : sql`${encodeTime(now, dialect)}`
+  const interval = heartbeatIntervalSeconds === undefined ? sql`null` : sql.lit(heartbeatIntervalSeconds)
+  const { rows } = await sql<object>`
+    insert into ${tables.worker}
+      (id, created, updated, work_pool_id, name, last_heartbeat_time, heartbeat_interval_seconds, status)
+    select ${id}, ${time}, ${time}, pool.id, ${name}, ${time}, ${interval}, 'ONLINE'
+    from ${tables.work_pool} as pool
+    where pool.id = ${workPoolId}
+    ${dialect === 'postgres' ? sql`for key share` : sql``}
+    on conflict (work_pool_id, name) do update set
+      last_heartbeat_time = excluded.last_heartbeat_time,
+      heartbeat_interval_seconds = coalesce(excluded.heartbeat_interval_seconds, worker.heartbeat_interval_seconds),
+      status = excluded.status
+    returning ${selection(workerColumns, dialect, 'worker')}
+  `.execute(db)
+  const [row] = rows
+  return row === undefined ? undefined : decode(workerColumns, row)
+}
