@@ -4,11 +4,8 @@ export { countWorkQueues } from './work-queues/count-work-queues.js'
 export { createWorkQueue } from './work-queues/create-work-queue.js'
 export { deleteWorkQueue } from './work-queues/delete-work-queue.js'
 export { ensureWorkQueueExists } from './work-queues/ensure-work-queue-exists.js'
-export {
-  getRunsInWorkQueue,
-  type GetRunsInWorkQueueOptions,
-  type RunsInWorkQueue,
-} from './work-queues/get-runs-in-work-queue.js'
+export { getRunsInWorkQueue, type GetRunsInWorkQueueOptions } from './work-queues/get-runs-in-work-queue.js'
+export type { RunsInWorkQueue } from './work-queues/poll-work-queue.js'
 export { readWorkQueue } from './work-queues/read-work-queue.js'
 export { readWorkQueueByName, type ReadWorkQueueByNameOptions } from './work-queues/read-work-queue-by-name.js'
 export { readWorkQueueStatus, type WorkQueueStatusDetail } from './work-queues/read-work-queue-status.js'
@@ -28,13 +25,15 @@ export { readWorkPool } from './work-pools/read-work-pool.js'
 export { readWorkPoolByName } from './work-pools/read-work-pool-by-name.js'
 export { readWorkPools, type ReadWorkPoolsOptions } from './work-pools/read-work-pools.js'
 
-export {
-  getScheduledFlowRuns,
-  type GetScheduledFlowRunsOptions,
-  type ScheduledFlowRun,
-} from './work-pools/get-scheduled-flow-runs.js'
+export { getScheduledFlowRuns, type GetScheduledFlowRunsOptions } from './work-pools/get-scheduled-flow-runs.js'
+export type { ScheduledFlowRun } from './work-pools/poll-pools.js'
 export { updateWorkPool, type WorkPoolStatusOptions } from './work-pools/update-work-pool.js'
 export type { EmitWorkPoolStatusChange, WorkPoolStatusChange } from './work-pools/write-work-pool.js'
+
+// Claims
+export { claimRunsInWorkQueue, type ClaimRunsInWorkQueueOptions } from './claims/claim-runs-in-work-queue.js'
+export { claimScheduledFlowRuns, type ClaimScheduledFlowRunsOptions } from './claims/claim-scheduled-flow-runs.js'
+export { releaseStaleClaims, type ReleaseStaleClaimsOptions } from './claims/release-stale-claims.js'
 
 // Slots
 export { countWorkPoolActiveSlots } from './slots/count-work-pool-active-slots.js'

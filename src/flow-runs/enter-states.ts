@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
-import { enterState } from '../rules/flow-run-transition.js'
 import { defaultStateName } from '../rules/states.js'
+import { decode, flowRunColumns, selection } from '../schema/columns.js'
 import { pairs } from '../schema/pairs.js'
 import type { FlowRun } from '../schema/records.js'
 import { encodeTime } from '../schema/values.js'
@@ -15,6 +15,9 @@ export interface WaitingState {
   readonly message?: string
 }
 
+/** When the run is due. Prefect forgets the next start time of a run that leaves SCHEDULED, and remembers the expected one. */
+const startTime = sql`coalesce(flow_run.next_scheduled_start_time, flow_run.expected_start_time)`
+
 /** Puts locked runs in a state, in two statements, and returns them as they now are. */
 export async function enterStates(
   scope: Scope,
@@ -27,28 +30,28 @@ export async function enterStates(
   const name = state.name ?? defaultStateName(state.type)
   const stateIds = await insertStates(
     scope,
-    runs.map((run) => ({ ...state, name, flowRunId: run.id, scheduledTime: run.nextScheduledStartTime })),
+    runs.map((run) => ({
+      ...state,
+      name,
+      flowRunId: run.id,
+      scheduledTime: run.nextScheduledStartTime ?? run.expectedStartTime,
+    })),
     now,
   )
-  const timestamp = encodeTime(state.timestamp, dialect)
-  const startTime = state.type === 'SCHEDULED' ? sql`run.next_scheduled_start_time, ` : sql``
-  await sql`
+  const { rows } = await sql<object>`
     with entered as materialized (${pairs(stateIds, 'uuid', dialect)})
-    update ${tables.flow_run} as run set
+    update ${tables.flow_run} set
       state_id = entered.value,
       state_type = ${sql.lit(state.type)},
       state_name = ${name},
-      state_timestamp = ${timestamp},
-      expected_start_time = coalesce(run.expected_start_time, ${startTime}${timestamp}),
+      state_timestamp = ${encodeTime(state.timestamp, dialect)},
+      next_scheduled_start_time = ${state.type === 'SCHEDULED' ? startTime : sql`flow_run.next_scheduled_start_time`},
       end_time = null,
       updated = ${encodeTime(now, dialect)}
     from entered
-    where run.id = entered.id
+    where flow_run.id = entered.id
+    returning ${selection(flowRunColumns, dialect, 'flow_run')}
   `.execute(db)
-  return runs.map((run) => ({
-    ...run,
-    ...enterState(run, state),
-    stateId: stateIds.get(run.id) ?? null,
-    updated: now,
-  }))
+  const entered = new Map(rows.map((row) => decode(flowRunColumns, row)).map((run) => [run.id, run]))
+  return runs.map((run) => entered.get(run.id)).filter((run) => run !== undefined)
 }

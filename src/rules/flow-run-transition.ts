@@ -26,7 +26,8 @@ export interface EnteredState {
  * The facts of a flow run after it entered a state.
  *
  * RUNNING counts an attempt and sets the start time the first time; a terminal state sets the end time and leaving one clears it;
- * SCHEDULED takes the scheduled time. Source: Prefect's `orchestration.global_policy`, but for one thing: a run that leaves
+ * SCHEDULED takes the scheduled time. A run that never was to start at a time is expected at the time it first leaves SCHEDULED and
+ * PENDING. Source: Prefect's `orchestration.global_policy`, but for one thing: a run that leaves
  * SCHEDULED keeps its next scheduled start time, so that a lost claim can be given back as it was.
  *
  * @example
@@ -38,12 +39,13 @@ export function enterState(run: FlowRunFacts, state: EnteredState): FlowRunFacts
   const { type, timestamp } = state
   const isDueAt =
     type === 'SCHEDULED' && state.scheduledTime !== undefined ? state.scheduledTime : run.nextScheduledStartTime
+  const isWaiting = type === 'SCHEDULED' || type === 'PENDING'
   return {
     stateType: type,
     stateName: state.name ?? defaultStateName(type),
     stateTimestamp: timestamp,
     runCount: run.runCount + (type === 'RUNNING' ? 1 : 0),
-    expectedStartTime: run.expectedStartTime ?? (type === 'SCHEDULED' ? isDueAt : null) ?? timestamp,
+    expectedStartTime: run.expectedStartTime ?? (isWaiting ? isDueAt : timestamp),
     nextScheduledStartTime: isDueAt,
     startTime: run.startTime ?? (type === 'RUNNING' ? timestamp : null),
     endTime: isTerminal(type) ? timestamp : null,

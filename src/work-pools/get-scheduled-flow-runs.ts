@@ -1,10 +1,8 @@
 import { z } from 'zod'
 import { WORK_POOL_SLOT_STATES } from '../rules/states.js'
 import { check, countSchema, idSchema, timeSchema } from '../schema/checks.js'
-import { decode, flowRunColumns } from '../schema/columns.js'
-import type { FlowRun } from '../schema/records.js'
 import { open, type RequiredTables, type Session } from '../session.js'
-import { poolPollStatement } from './pool-poll-statement.js'
+import { pollPools, type ScheduledFlowRun } from './poll-pools.js'
 
 /** Which runs a poll of work pools asks for. */
 export interface GetScheduledFlowRunsOptions {
@@ -20,13 +18,6 @@ export interface GetScheduledFlowRunsOptions {
   limit?: number | undefined
   /** Whether runs of queues of a smaller priority number come first, whenever they are due. Default: true. */
   respectQueuePriorities?: boolean | undefined
-}
-
-/** A run that may start, and where it was found. */
-export interface ScheduledFlowRun {
-  workPoolId: string
-  workQueueId: string
-  flowRun: FlowRun
 }
 
 const DEFAULT_LIMIT = 1000
@@ -49,7 +40,7 @@ const optionsSchema = z.strictObject({
  * process are left out. Queues are ordered by priority also across several pools.
  *
  * One statement. Outside a transaction it writes and locks nothing: the next poll returns the same runs again. Inside a PostgreSQL
- * transaction the returned runs are locked, and runs that another transaction has locked are left out.
+ * transaction the runs are locked (`for update skip locked`), so that polls in other transactions pass over them.
  *
  * Source: `get_scheduled_flow_runs` of Prefect's `models.workers`.
  *
@@ -68,13 +59,9 @@ export async function getScheduledFlowRuns<DB extends RequiredTables>(
 ): Promise<ScheduledFlowRun[]> {
   const poll = check(optionsSchema, options)
   const scope = open(session)
-  const { rows } = await poolPollStatement<{ workPoolId: string; workQueueId: string }>(scope, poll, {
-    states: WORK_POOL_SLOT_STATES,
-    byName: false,
-  }).execute(scope.db)
-  return rows.map((row) => ({
-    workPoolId: row.workPoolId,
-    workQueueId: row.workQueueId,
-    flowRun: decode(flowRunColumns, row),
-  }))
+  return await pollPools(
+    scope,
+    { ...poll, lock: scope.isTransaction },
+    { states: WORK_POOL_SLOT_STATES, byName: false },
+  )
 }

@@ -23,9 +23,11 @@ export interface PoolPoll {
   readonly scheduledAfter?: Date | undefined
   readonly limit: number
   readonly respectQueuePriorities: boolean
+  /** PostgreSQL: whether to lock the runs, and to pass over those that another transaction has locked. */
+  readonly lock: boolean
 }
 
-/** Which runs occupy slots: their states, and whether runs that belong to a queue by its name alone count too. */
+/** Which runs occupy slots: their states, and whether those count against a queue that belong to it by its name alone. */
 export interface SlotRule {
   readonly states: readonly StateType[]
   readonly byName: boolean
@@ -43,80 +45,65 @@ export interface SlotRule {
  * A row of `walk` says what the pool may still take (`allowed`) and what was found at this step (`ids`, in order).
  */
 export function poolPollStatement<Row>(scope: Scope, poll: PoolPoll, rule: SlotRule): RawBuilder<Row> {
-  const { dialect, tables, isTransaction } = scope
+  const { dialect, tables } = scope
   const rank = rankOf(poll)
-  const order = poll.respectQueuePriorities ? sql`picked.rank asc, ` : sql``
-  const runOrder = sql`picked.next_scheduled_start_time asc nulls last, picked.id asc`
-  const runs =
+  const byRank = poll.respectQueuePriorities ? sql`${rank} asc, ` : sql``
+  // PostgreSQL: a lateral look-up with a limit can only be a look-up by id, whatever the planner thinks of the walk's size.
+  const found =
     dialect === 'postgres'
-      ? // A lateral look-up with a limit can only be a look-up by id, whatever the planner thinks of the walk's size.
-        sql`cross join lateral (
-          select * from ${tables.flow_run} as run where run.id = picked.id limit 1
-          ${isTransaction ? sql`for update skip locked` : sql``}
-        ) as run`
-      : sql`cross join ${tables.flow_run} as run on run.id = picked.id`
+      ? sql`
+        cross join lateral unnest(walk.ids) as chosen(id)
+        cross join lateral (select * from ${tables.flow_run} as run where run.id = chosen.id limit 1) as run`
+      : sql`
+        cross join json_each(walk.ids) as chosen
+        cross join ${tables.flow_run} as run on run.id = chosen.value and chosen.key < walk.allowed`
   return sql<Row>`
     with recursive
       pool as materialized (${openPools(scope, poll, rule)}),
-      walk(pool_id, rank, allowed, ids) as (${dialect === 'postgres' ? postgresWalk(scope, poll, rule) : sqliteWalk(scope, poll, rule)}),
-      picked as materialized (
-        select walk.pool_id, ${rank} as rank, run.id, run.next_scheduled_start_time
-        from walk
-        ${
-          dialect === 'postgres'
-            ? sql`cross join lateral unnest(walk.ids) as chosen(id)
-              cross join lateral (select * from ${tables.flow_run} as run where run.id = chosen.id limit 1) as run`
-            : sql`cross join json_each(walk.ids) as chosen
-              cross join ${tables.flow_run} as run on run.id = chosen.value and chosen.key < walk.allowed`
-        }
-        join ${tables.work_queue} as queue on queue.id = run.work_queue_id
-        order by ${poll.respectQueuePriorities ? sql`${rank} asc, ` : sql``}${handOutOrder}
-        limit ${sql.lit(poll.limit)}
-      )
-    select picked.pool_id as "workPoolId", ${selection(flowRunColumns, dialect, 'run')}
-    from picked
-    ${runs}
-    order by ${order}${runOrder}`
+      walk(pool_id, rank, allowed, ids) as (${
+        dialect === 'postgres' ? postgresWalk(scope, poll, rule) : sqliteWalk(scope, poll, rule)
+      })
+    select walk.pool_id as "workPoolId", ${selection(flowRunColumns, dialect, 'run')}
+    from walk
+    ${found}
+    join ${tables.work_queue} as queue on queue.id = run.work_queue_id
+    order by ${byRank}${handOutOrder}
+    limit ${sql.lit(poll.limit)}`
 }
 
 /** The pools that are not paused, each with how many runs it may take. */
-function openPools(scope: Scope, { workPoolIds, workQueueIds, limit }: PoolPoll, rule: SlotRule): Fragment {
+function openPools(scope: Scope, poll: PoolPoll, rule: SlotRule): Fragment {
   const { dialect, tables } = scope
+  const { workPoolIds, workQueueIds } = poll
   const conditions: Condition[] = [sql`not pool.is_paused`]
   if (workPoolIds !== undefined) conditions.push(hasAnyId('pool.id', workPoolIds, dialect))
   if (workQueueIds !== undefined) {
     conditions.push(sql`pool.id in (
       select queue.work_pool_id from ${tables.work_queue} as queue where ${hasAnyId('queue.id', workQueueIds, dialect)})`)
   }
-  const active = sum(
-    occupants(rule).map(
-      (isMember) => sql`(select count(*) from (
-        select 1 from ${tables.work_queue} as queue
-        cross join ${tables.flow_run} as run
-        where queue.work_pool_id = pool.id and ${isMember} and ${occupiesSlot(rule.states)}
-        limit ${boundOf(scope, 'work_pool', 'pool')}
-      ) as occupied)`,
-    ),
-  )
+  const active = sql`(
+    select count(*) from (
+      select 1 from ${tables.work_queue} as queue
+      cross join ${tables.flow_run} as run
+      where queue.work_pool_id = pool.id and ${isMemberById(sql`queue.id`)} and ${occupiesSlot(rule.states)}
+      limit ${boundOf(scope, 'work_pool', 'pool')}
+    ) as occupied)`
   return sql`
-    select pool.id, ${allowed(sql`pool.concurrency_limit`, active, limit)} as allowed
+    select pool.id, ${allowed(sql`pool.concurrency_limit`, active, poll, dialect)} as allowed
     from ${tables.work_pool} as pool
     where ${and(conditions)}`
 }
 
-function postgresWalk({ dialect, tables, ...scope }: Scope, poll: PoolPoll, rule: SlotRule): Fragment {
-  const queueAllowed = allowed(
-    sql`queue.concurrency_limit`,
-    activeOfQueue({ dialect, tables, ...scope }, rule),
-    poll.limit,
-  )
+function postgresWalk(scope: Scope, poll: PoolPoll, rule: SlotRule): Fragment {
+  const { dialect, tables } = scope
+  const queueAllowed = allowed(sql`queue.concurrency_limit`, activeOfQueue(scope, rule), poll, dialect)
   const left = sql`walk.allowed - cardinality(walk.ids)`
   return sql`
     select pool.id, ${FIRST_RANK}, cast(pool.allowed as bigint), cast(array[] as uuid[]) from pool
     union all
     select walk.pool_id, next.rank, ${left}, found.ids
     from walk
-    cross join lateral (select ${nextRank({ dialect, tables, ...scope }, poll)} as rank) as next
+    cross join lateral (select ${nextRank(scope, poll)} as rank) as next
     cross join lateral (
       select array(
         select run.id
@@ -126,6 +113,7 @@ function postgresWalk({ dialect, tables, ...scope }: Scope, poll: PoolPoll, rule
           where ${isCandidate(poll, dialect)}
           order by ${handOutOrder}
           limit least(${left}, ${queueAllowed})
+          ${poll.lock ? sql`for update skip locked` : sql``}
         ) as run
         where queue.work_pool_id = walk.pool_id and ${isOpenQueue(poll, dialect)} and ${rankOf(poll)} = next.rank
         order by ${handOutOrder}
@@ -142,7 +130,7 @@ function postgresWalk({ dialect, tables, ...scope }: Scope, poll: PoolPoll, rule
 function sqliteWalk(scope: Scope, poll: PoolPoll, rule: SlotRule): Fragment {
   const { dialect, tables } = scope
   const next = nextRank(scope, poll)
-  const queueAllowed = allowed(sql`queue.concurrency_limit`, activeOfQueue(scope, rule), poll.limit)
+  const queueAllowed = allowed(sql`queue.concurrency_limit`, activeOfQueue(scope, rule), poll, dialect)
   const first = sql`
     select json_group_array(run.id order by ${handOutOrder}) from (
       select run.id, run.next_scheduled_start_time from ${tables.flow_run} as run
@@ -197,20 +185,17 @@ function isCandidate({ scheduledBefore, scheduledAfter }: PoolPoll, dialect: Sco
   return and(conditions)
 }
 
-function activeOfQueue(scope: Scope, rule: SlotRule): Fragment {
-  return sum(
-    occupants(rule).map(
-      (isMember) => sql`(select count(*) from (
+function activeOfQueue(scope: Scope, { states, byName }: SlotRule): Fragment {
+  const members = byName ? membership({ id: sql`queue.id`, name: sql`queue.name` }) : [isMemberById(sql`queue.id`)]
+  const counts = members.map(
+    (isMember): Fragment => sql`(
+      select count(*) from (
         select 1 from ${scope.tables.flow_run} as run
-        where ${isMember} and ${occupiesSlot(rule.states)}
+        where ${isMember} and ${occupiesSlot(states)}
         limit ${boundOf(scope, 'work_queue', 'queue')}
       ) as occupied)`,
-    ),
   )
-}
-
-function occupants({ byName }: SlotRule): readonly Condition[] {
-  return byName ? membership({ id: sql`queue.id`, name: sql`queue.name` }) : [isMemberById(sql`queue.id`)]
+  return sql`(${sql.join(counts, sql` + `)})`
 }
 
 /**
@@ -223,16 +208,17 @@ function boundOf({ dialect, tables }: Scope, table: 'work_pool' | 'work_queue', 
     : sql`(select coalesce(max(concurrency_limit), 0) from ${tables[table]})`
 }
 
-/** `openSlots` as SQL, at most the limit of the poll. */
-function allowed(concurrencyLimit: Fragment, active: Fragment, limit: number): Fragment {
-  const asked = sql.lit(limit)
+/** `openSlots` as SQL, at most the limit of the poll. Active runs are counted only where there is a limit. */
+function allowed(
+  concurrencyLimit: Fragment,
+  active: Fragment,
+  { limit }: PoolPoll,
+  dialect: Scope['dialect'],
+): Fragment {
+  const [least, greatest] = dialect === 'postgres' ? [sql`least`, sql`greatest`] : [sql`min`, sql`max`]
+  const open = sql`${greatest}(0, ${concurrencyLimit} - ${active})`
   return sql`case
-    when ${concurrencyLimit} is null or ${concurrencyLimit} - ${active} >= ${asked} then ${asked}
-    when ${concurrencyLimit} - ${active} > 0 then ${concurrencyLimit} - ${active}
-    else 0
+    when ${concurrencyLimit} is null then ${sql.lit(limit)}
+    else ${least}(${sql.lit(limit)}, ${open})
   end`
-}
-
-function sum(terms: readonly Fragment[]): Fragment {
-  return sql`(${sql.join(terms, sql` + `)})`
 }

@@ -1,12 +1,7 @@
-import { sql } from 'kysely'
 import { z } from 'zod'
-import { WorkQueueNotFoundError } from '../errors.js'
 import { check, countSchema, idSchema, timeSchema } from '../schema/checks.js'
-import { decode, flowRunColumns, selection, workQueueColumns } from '../schema/columns.js'
-import type { FlowRun, WorkQueue } from '../schema/records.js'
-import { open, type RequiredTables, type Scope, type Session } from '../session.js'
-import { pollFilterQueue } from './poll-filter-queue.js'
-import { activeRuns, allowance, dueRuns } from './poll-statement.js'
+import { open, type RequiredTables, type Session } from '../session.js'
+import { pollWorkQueue, type RunsInWorkQueue } from './poll-work-queue.js'
 
 /** Which runs a poll asks for. */
 export interface GetRunsInWorkQueueOptions {
@@ -14,12 +9,6 @@ export interface GetRunsInWorkQueueOptions {
   limit?: number | undefined
   /** Only runs that are due at this time. Default: every SCHEDULED run. */
   scheduledBefore?: Date | undefined
-}
-
-/** What a poll of a queue found. */
-export interface RunsInWorkQueue {
-  workQueue: WorkQueue
-  runs: FlowRun[]
 }
 
 const optionsSchema = z.strictObject({ limit: countSchema.optional(), scheduledBefore: timeSchema.optional() })
@@ -54,35 +43,5 @@ export async function getRunsInWorkQueue<DB extends RequiredTables>(
   const poll = check(optionsSchema, options)
   const scope = open(session)
 
-  const found = await pollByMembership(scope, workQueueId, poll)
-  if (found.workQueue.filter === null) return found
-  return { workQueue: found.workQueue, runs: await pollFilterQueue(scope, found.workQueue, poll) }
-}
-
-async function pollByMembership(
-  scope: Scope,
-  id: string,
-  { limit, scheduledBefore }: GetRunsInWorkQueueOptions,
-): Promise<RunsInWorkQueue> {
-  const { db, dialect, tables } = scope
-  const queue = { id: sql`${id}`, name: sql`(select name from queue)` }
-  const { rows } = await sql<{ 'run.id': string | null }>`
-    with
-      queue as materialized (select * from ${tables.work_queue} where id = ${id}),
-      active as materialized (${activeRuns(scope, queue, sql`(select concurrency_limit from queue)`)}),
-      allowed as materialized (${allowance(limit)})
-    select
-      ${selection(workQueueColumns, dialect, 'queue', 'queue.')},
-      ${selection(flowRunColumns, dialect, 'run', 'run.')}
-    from queue
-    left join (${dueRuns(scope, queue, scheduledBefore)}) as run on 1 = 1
-    order by run.next_scheduled_start_time asc nulls last, run.id asc
-  `.execute(db)
-
-  const [first] = rows
-  if (first === undefined) throw new WorkQueueNotFoundError(id)
-  return {
-    workQueue: decode(workQueueColumns, first, 'queue.'),
-    runs: rows.filter((row) => row['run.id'] !== null).map((row) => decode(flowRunColumns, row, 'run.')),
-  }
+  return await pollWorkQueue(scope, workQueueId, { ...poll, lock: scope.isTransaction })
 }

@@ -1,11 +1,20 @@
 import { type RawBuilder, sql } from 'kysely'
-import { FILTER_QUEUE_SLOT_STATES } from '../rules/states.js'
+import { FILTER_QUEUE_SLOT_STATES, type StateType } from '../rules/states.js'
 import { decode, flowRunColumns, selection } from '../schema/columns.js'
 import { and, type Condition, hasAllTexts, hasAnyId } from '../schema/conditions.js'
 import type { Dialect } from '../schema/dialect.js'
 import { handOutOrder, isDue, NO_LIMIT, occupiesSlot } from '../schema/expressions.js'
 import type { FlowRun, QueueFilter, WorkQueue } from '../schema/records.js'
 import type { Scope } from '../session.js'
+import type { QueuePoll } from './poll-statement.js'
+
+/** What a poll of a queue with a tag filter asks for. */
+export interface FilterQueuePoll extends QueuePoll {
+  /** Which states occupy a slot. Default: those of Prefect's poll. */
+  readonly states?: readonly StateType[]
+  /** Whether to leave out runs of other queues that have a concurrency limit, or are in a pool that has. */
+  readonly onlyUnlimited?: boolean
+}
 
 /**
  * The runs that a queue with a tag filter may start, whatever their queue. Deprecated in Prefect; kept for databases that still
@@ -14,9 +23,9 @@ import type { Scope } from '../session.js'
  * Source: `_legacy_get_runs_in_work_queue` of Prefect's `models.work_queues`.
  */
 export async function pollFilterQueue(
-  { db, dialect, tables, isTransaction }: Scope,
+  { db, dialect, tables }: Scope,
   queue: WorkQueue,
-  { limit, scheduledBefore }: { limit?: number | undefined; scheduledBefore?: Date | undefined },
+  { limit, scheduledBefore, lock, onlyUnlimited = false, states = FILTER_QUEUE_SLOT_STATES }: FilterQueuePoll,
 ): Promise<FlowRun[]> {
   if (queue.filter === null || queue.isPaused) return []
   const isSelected = matchesQueueFilter(queue.filter, dialect)
@@ -32,20 +41,30 @@ export async function pollFilterQueue(
           end
           from (
             select 1 from ${tables.flow_run} as run
-            where ${isSelected} and ${occupiesSlot(FILTER_QUEUE_SLOT_STATES)}
+            where ${isSelected} and ${occupiesSlot(states)}
             limit ${sql.lit(queue.concurrencyLimit)}
           ) as occupied
         )`
-  const lock = dialect === 'postgres' && isTransaction ? sql`for update skip locked` : sql``
   const { rows } = await sql<object>`
     select ${selection(flowRunColumns, dialect, 'run')}
     from ${tables.flow_run} as run
     where ${isSelected} and ${isDue(scheduledBefore, dialect)}
+    ${onlyUnlimited ? sql`and not exists (${limitsOfOthers(tables, queue)})` : sql``}
     order by ${handOutOrder}
     limit ${allowed}
-    ${lock}
+    ${lock && dialect === 'postgres' ? sql`for update skip locked` : sql``}
   `.execute(db)
   return rows.map((row) => decode(flowRunColumns, row))
+}
+
+/** The limits of other queues that the run belongs to, and of their pools. */
+function limitsOfOthers(tables: Scope['tables'], queue: WorkQueue): RawBuilder<unknown> {
+  return sql`
+    select 1 from ${tables.work_queue} as other
+    join ${tables.work_pool} as pool on pool.id = other.work_pool_id
+    where other.id <> ${queue.id}
+      and (other.id = run.work_queue_id or (run.work_queue_id is null and other.name = run.work_queue_name))
+      and (other.concurrency_limit is not null or pool.concurrency_limit is not null)`
 }
 
 /**

@@ -8,6 +8,14 @@ import type { Scope } from '../session.js'
 
 type Fragment = RawBuilder<unknown>
 
+/** What a poll of a queue asks for. */
+export interface QueuePoll {
+  readonly limit?: number | undefined
+  readonly scheduledBefore?: Date | undefined
+  /** PostgreSQL: whether to lock the runs, and to pass over those that another transaction has locked. */
+  readonly lock: boolean
+}
+
 /** Counts the runs that occupy the queue's slots, no further than `limit`, and not at all when that is null. */
 export function activeRuns({ tables }: Scope, queue: QueueReference, limit: Fragment): Fragment {
   const counts = membership(queue).map(
@@ -41,11 +49,10 @@ export function allowance(limit: number | undefined): Fragment {
  * Each part walks an index in order and stops at the allowance, so the cost is that of the runs found and not of the backlog.
  */
 export function dueRuns(
-  { tables, dialect, isTransaction }: Scope,
+  { tables, dialect }: Scope,
   queue: QueueReference,
-  scheduledBefore: Date | undefined,
+  { scheduledBefore, lock }: QueuePoll,
 ): Fragment {
-  const lock = dialect === 'postgres' && isTransaction ? sql`for update skip locked` : sql``
   const parts = membership(queue).map(
     (isMember): Fragment => sql`
       select * from (
@@ -53,7 +60,7 @@ export function dueRuns(
         where ${isMember} and ${isDue(scheduledBefore, dialect)}
         order by ${handOutOrder}
         limit (select runs from allowed)
-        ${lock}
+        ${lock && dialect === 'postgres' ? sql`for update skip locked` : sql``}
       ) as part`,
   )
   return sql`

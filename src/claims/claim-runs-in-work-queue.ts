@@ -1,0 +1,115 @@
+import { sql } from 'kysely'
+import { z } from 'zod'
+import { WorkQueueNotFoundError } from '../errors.js'
+import { openSlots } from '../rules/open-slots.js'
+import { WORK_QUEUE_SLOT_STATES } from '../rules/states.js'
+import { enterStates } from '../flow-runs/enter-states.js'
+import { check, countSchema, idSchema, type NowOption, nowShape, timeSchema } from '../schema/checks.js'
+import { isMemberById, NO_LIMIT, occupiesSlot } from '../schema/expressions.js'
+import { decodeInteger } from '../schema/values.js'
+import { open, type RequiredTables, type Scope, type Session, write } from '../session.js'
+import { pollWorkQueue, type RunsInWorkQueue } from '../work-queues/poll-work-queue.js'
+import { lockLimits, readLimitOwners } from './lock-limits.js'
+
+/** Which runs a claim asks for. */
+export interface ClaimRunsInWorkQueueOptions extends NowOption {
+  /** How many at most. Default: as many as are due and may start. */
+  limit?: number | undefined
+  /** Only runs that are due at this time. Default: every SCHEDULED run. */
+  scheduledBefore?: Date | undefined
+}
+
+const optionsSchema = z.strictObject({
+  limit: countSchema.optional(),
+  scheduledBefore: timeSchema.optional(),
+  ...nowShape,
+})
+
+/**
+ * Claims runs of a work queue: takes the runs that {@link getRunsInWorkQueue} would return, and moves them from SCHEDULED to
+ * PENDING, each with its row in `flow_run_state`.
+ *
+ * No run is ever given to two claimers. Neither the queue's nor its pool's concurrency limit is ever exceeded by claims, however
+ * many claim at once and at whatever isolation level: PENDING, RUNNING and CANCELLING runs occupy, and they are counted while
+ * the queue and the pool are held, each only when it has a limit. Claims of a queue without limits do not wait for each other. A pool's pause
+ * stops claims by {@link claimScheduledFlowRuns} only, as it stops polls by pool only.
+ *
+ * In the caller's transaction the claim holds when that commits. Under repeatable read and serializable, a claim that would count
+ * from an old snapshot fails with the driver's retryable error (40001). Outside a transaction a claim that finds nothing writes nothing.
+ *
+ * @returns The queue and the claimed runs as they now are, in the order of the poll.
+ * @throws {InvalidInputError} when an argument is not valid.
+ * @throws {WorkQueueNotFoundError} when there is no such queue.
+ *
+ * @example
+ * ```ts
+ * const { runs } = await claimRunsInWorkQueue(db, queue.id, { scheduledBefore: new Date(), limit: 10 })
+ * for (const run of runs) await start(run)
+ * ```
+ */
+export async function claimRunsInWorkQueue<DB extends RequiredTables>(
+  session: Session<DB>,
+  id: string,
+  options: ClaimRunsInWorkQueueOptions = {},
+): Promise<RunsInWorkQueue> {
+  const workQueueId = check(idSchema, id, 'id')
+  const { now, ...poll } = check(optionsSchema, options)
+
+  // A look first, so that the usual claim, which finds nothing, takes no lock. Inside a transaction, SQLite needs the write first.
+  if (!session.isTransaction) {
+    const seen = await pollWorkQueue(open(session), workQueueId, { ...poll, lock: false })
+    if (seen.runs.length === 0) return seen
+  }
+  return await write(session, async (scope) => {
+    const limit = await takeTurn(scope, workQueueId, poll.limit ?? NO_LIMIT)
+    const found = await pollWorkQueue(scope, workQueueId, {
+      ...poll,
+      limit,
+      lock: true,
+      states: WORK_QUEUE_SLOT_STATES,
+      onlyUnlimited: true,
+    })
+    return {
+      workQueue: found.workQueue,
+      runs: await enterStates(scope, found.runs, { type: 'PENDING', timestamp: now }, now),
+    }
+  })
+}
+
+/** Holds the pool and the queue for this claim, and returns how many runs it may take as far as the pool's limit goes. */
+async function takeTurn(scope: Scope, workQueueId: string, limit: number): Promise<number> {
+  const workPoolId = await readWorkPoolId(scope, workQueueId)
+  if (workPoolId === undefined) throw new WorkQueueNotFoundError(workQueueId)
+  const pools = await lockLimits(scope, 'work_pool', await readLimitOwners(scope, 'work_pool', [workPoolId]))
+  const queues = await lockLimits(scope, 'work_queue', await readLimitOwners(scope, 'work_queue', [workQueueId]))
+  if (pools.length === 0 || queues.length === 0) return 0
+  return Math.min(limit, await readOpenPoolSlots(scope, workPoolId))
+}
+
+async function readWorkPoolId({ db }: Scope, workQueueId: string): Promise<string | undefined> {
+  const queue = await db
+    .selectFrom('work_queue')
+    .select('work_pool_id')
+    .where('id', '=', workQueueId)
+    .executeTakeFirst()
+  return queue?.work_pool_id
+}
+
+async function readOpenPoolSlots({ db, tables }: Scope, workPoolId: string): Promise<number> {
+  const limit = sql`(select concurrency_limit from ${tables.work_pool} where id = ${workPoolId})`
+  const { rows } = await sql<{ limit: unknown; active: unknown }>`
+    select ${limit} as "limit", (
+      select count(*) from (
+        select 1 from ${tables.work_queue} as queue
+        cross join ${tables.flow_run} as run
+        where queue.work_pool_id = ${workPoolId}
+          and ${isMemberById(sql`queue.id`)} and ${occupiesSlot(WORK_QUEUE_SLOT_STATES)}
+        limit coalesce(${limit}, 0)
+      ) as occupied
+    ) as active
+  `.execute(db)
+  const [row] = rows
+  return row === undefined || row.limit === null
+    ? NO_LIMIT
+    : openSlots(decodeInteger(row.limit), decodeInteger(row.active))
+}

@@ -1,0 +1,67 @@
+import { sql } from 'kysely'
+import { z } from 'zod'
+import { enterStates } from '../flow-runs/enter-states.js'
+import { selectFlowRuns } from '../flow-runs/select-flow-runs.js'
+import { check, countSchema, idSchema, type NowOption, nowShape, timeSchema } from '../schema/checks.js'
+import { and, type Condition, hasAnyId } from '../schema/conditions.js'
+import type { FlowRun } from '../schema/records.js'
+import { encodeTime } from '../schema/values.js'
+import { type RequiredTables, type Session, write } from '../session.js'
+
+/** Which claims are stale. */
+export interface ReleaseStaleClaimsOptions extends NowOption {
+  /** Runs that are PENDING since before this time count as lost by whoever claimed them. */
+  pendingBefore: Date
+  /** Only runs of these queues, by `workQueueId`. Default: of any. */
+  workQueueIds?: readonly string[] | undefined
+  /** How many at most, oldest first. Default: 400. */
+  limit?: number | undefined
+}
+
+const DEFAULT_LIMIT = 400
+
+const optionsSchema = z.strictObject({
+  pendingBefore: timeSchema,
+  workQueueIds: z.array(idSchema).optional(),
+  limit: countSchema.default(DEFAULT_LIMIT),
+  ...nowShape,
+})
+
+/**
+ * Gives back claims that nobody took up: PENDING runs that were not started since `pendingBefore` become SCHEDULED again, each with
+ * its row in `flow_run_state`. They keep their start time, so that the next poll or claim hands them out.
+ *
+ * A host calls it on a timer, with a time by which a claimed run has certainly been started. Several servers may: each run is given
+ * back once, and on PostgreSQL they do not wait for each other.
+ *
+ * @returns The runs as they now are, those pending longest first.
+ * @throws {InvalidInputError} when an option is not valid. An empty list of queues is valid, and matches nothing.
+ *
+ * @example
+ * ```ts
+ * const released = await releaseStaleClaims(db, { pendingBefore: subMinutes(new Date(), 10) })
+ * ```
+ */
+export async function releaseStaleClaims<DB extends RequiredTables>(
+  session: Session<DB>,
+  options: ReleaseStaleClaimsOptions,
+): Promise<FlowRun[]> {
+  const { pendingBefore, workQueueIds, limit, now } = check(optionsSchema, options)
+  return await write(session, async (scope) => {
+    const { dialect } = scope
+    const conditions: Condition[] = [
+      sql`run.state_type = 'PENDING'`,
+      sql`run.state_timestamp < ${encodeTime(pendingBefore, dialect)}`,
+    ]
+    if (workQueueIds !== undefined) conditions.push(hasAnyId('run.work_queue_id', workQueueIds, dialect))
+    const runs = await selectFlowRuns(
+      scope,
+      and(conditions),
+      sql`
+        order by run.state_timestamp asc, run.id asc
+        limit ${sql.lit(limit)}
+        ${dialect === 'postgres' ? sql`for no key update skip locked` : sql``}`,
+    )
+    return await enterStates(scope, runs, { type: 'SCHEDULED', timestamp: now }, now)
+  })
+}
