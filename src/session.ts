@@ -24,6 +24,8 @@ export interface Scope {
   readonly db: Kysely<WorkQueueTables>
   readonly dialect: Dialect
   readonly isTransaction: boolean
+  /** The host's schema, if it has set one. */
+  readonly schema: string | undefined
   /** The tables as an `sql` template needs them: in the host's schema, which Kysely adds to built queries only. */
   readonly tables: { readonly [T in keyof WorkQueueTables]: RawBuilder<unknown> }
 }
@@ -46,7 +48,7 @@ export function open<DB extends RequiredTables>(session: Session<DB>): Scope {
     const bare = host.withoutPlugins()
     // `withSchema` is a plugin too, so `withoutPlugins` has dropped it.
     const db = schema === undefined ? bare : bare.withSchema(schema)
-    scope = { db, dialect: dialectOf(db), isTransaction: session.isTransaction, tables: tablesIn(schema) }
+    scope = { db, dialect: dialectOf(db), isTransaction: session.isTransaction, schema, tables: tablesIn(schema) }
     opened.set(session, scope)
   }
   return scope

@@ -3,8 +3,8 @@ import { WORK_QUEUE_SLOT_STATES } from '../rules/states.js'
 import { enterStates } from '../flow-runs/enter-states.js'
 import { check, countSchema, idSchema, type NowOption, nowShape, timeSchema } from '../schema/checks.js'
 import { open, type RequiredTables, type Scope, type Session, write } from '../session.js'
-import { pollPools, type ScheduledFlowRun } from '../work-pools/poll-pools.js'
-import type { PoolPoll, SlotRule } from '../work-pools/pool-poll-statement.js'
+import { type PoolPoll, pollPools, type ScheduledFlowRun } from '../work-pools/poll-pools.js'
+import type { SlotRule } from '../work-pools/pool-poll-statement.js'
 import { lockLimits, readLimitOwners } from './lock-limits.js'
 
 /** Which runs a claim over work pools asks for. */

@@ -153,8 +153,8 @@ export function selection<R>(columns: Columns<R>, dialect: Dialect, from: string
 /** Makes a record of a row that was read with {@link selection}. */
 export function decode<R>(columns: Columns<R>, row: object, prefix = ''): R {
   const record: Record<string, unknown> = {}
-  for (const [property, column] of entries(columns)) {
-    record[property] = column.decode((row as Record<string, unknown>)[prefix + property])
+  for (const { property, key, column } of reading(columns, prefix)) {
+    record[property] = column.decode((row as Record<string, unknown>)[key])
   }
   return record as R
 }
@@ -169,6 +169,26 @@ export function encode<R, T>(columns: Columns<R, T>, values: Partial<R>, dialect
   }
   // Each value is of the column's kind by construction, as a parameter or as an SQL expression, which `values` and `set` take too.
   return encoded as Insertable<T>
+}
+
+interface Reading<R> {
+  readonly property: string
+  readonly key: string
+  readonly column: Column<R[keyof R]>
+}
+
+// Listed once, since every row of every poll asks for it.
+const readings = new WeakMap<object, Map<string, Reading<unknown>[]>>()
+
+function reading<R>(columns: Columns<R>, prefix: string): Reading<R>[] {
+  let byPrefix = readings.get(columns)
+  if (byPrefix === undefined) readings.set(columns, (byPrefix = new Map()))
+  let listed = byPrefix.get(prefix) as Reading<R>[] | undefined
+  if (listed === undefined) {
+    listed = entries(columns).map(([property, column]) => ({ property, key: prefix + property, column }))
+    byPrefix.set(prefix, listed as unknown as Reading<unknown>[])
+  }
+  return listed
 }
 
 function entries<R>(columns: Columns<R>): [property: string, column: Column<R[keyof R]>][] {

@@ -7,19 +7,35 @@ export type Condition = RawBuilder<SqlBool>
 // A list travels as one parameter, so that a statement's text and its number of parameters do not depend on its length (65,535 is
 // the most that PostgreSQL takes), and an empty list is nothing special: it matches nothing.
 
-/** The column has one of these ids. The ids are UUIDs, so they need no quoting in an array literal. */
+/** The column has one of these ids. */
 export function hasAnyId(column: string, ids: readonly string[], dialect: Dialect): Condition {
+  return isInIdList(column, sql`${encodeIdList(ids, dialect)}`, dialect)
+}
+
+/** The column has one of the ids in a list that was made by {@link encodeIdList}. */
+export function isInIdList(column: string, list: RawBuilder<unknown>, dialect: Dialect): Condition {
   return dialect === 'postgres'
-    ? sql`${sql.ref(column)} = any(cast(cast(${`{${ids.join(',')}}`} as text) as uuid[]))`
-    : sql`${sql.ref(column)} in (select value from json_each(${JSON.stringify(ids)}))`
+    ? sql`${sql.ref(column)} = any(cast(cast(${list} as text) as uuid[]))`
+    : sql`${sql.ref(column)} in (select value from json_each(${list}))`
+}
+
+/** A list of ids as one parameter. The ids are UUIDs, so they need no quoting in an array literal. */
+export function encodeIdList(ids: readonly string[], dialect: Dialect): string {
+  return dialect === 'postgres' ? `{${ids.join(',')}}` : JSON.stringify(ids)
+}
+
+/** A list of texts as a table `list` with the column `value`. */
+function textList(texts: readonly string[], dialect: Dialect): RawBuilder<unknown> {
+  const json = JSON.stringify(texts)
+  return dialect === 'postgres'
+    ? sql`jsonb_array_elements_text(cast(cast(${json} as text) as jsonb)) as list(value)`
+    : sql`json_each(${json}) as list`
 }
 
 /** The column has one of these texts. */
 export function hasAnyText(column: string, texts: readonly string[], dialect: Dialect): Condition {
-  const list = JSON.stringify(texts)
-  return dialect === 'postgres'
-    ? sql`${sql.ref(column)} = any(array(select jsonb_array_elements_text(cast(cast(${list} as text) as jsonb))))`
-    : sql`${sql.ref(column)} in (select value from json_each(${list}))`
+  const list = sql`select value from ${textList(texts, dialect)}`
+  return dialect === 'postgres' ? sql`${sql.ref(column)} = any(array(${list}))` : sql`${sql.ref(column)} in (${list})`
 }
 
 /** The column has one of these words of ours, which are written into the statement, as a partial index needs it. */
@@ -33,13 +49,12 @@ export function isOneOf(column: string, words: readonly string[]): Condition {
  * `like` would not do: it ignores the case of ASCII letters on SQLite and of all letters on PostgreSQL.
  */
 export function startsWithAny(column: string, prefixes: readonly string[], dialect: Dialect): Condition {
-  const lowered = dialect === 'postgres' ? sql`lower(${sql.ref(column)} collate "C")` : sql`lower(${sql.ref(column)})`
-  return or(
-    prefixes.map((prefix) => {
-      const wanted = prefix.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
-      return sql<SqlBool>`substr(${lowered}, 1, ${sql.lit([...wanted].length)}) = ${wanted}`
-    }),
-  )
+  const lowered = prefixes.map((prefix) => prefix.replace(/[A-Z]/g, (letter) => letter.toLowerCase()))
+  const ref = dialect === 'postgres' ? sql`lower(${sql.ref(column)} collate "C")` : sql`lower(${sql.ref(column)})`
+  return sql`exists (
+    select 1 from ${textList(lowered, dialect)}
+    where substr(${ref}, 1, length(list.value)) = list.value
+  )`
 }
 
 /** The JSON array in the column has all of these texts. */

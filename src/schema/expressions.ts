@@ -3,7 +3,6 @@ import { LATE_STATE_NAME, type StateType, WORK_QUEUE_SLOT_STATES } from '../rule
 import type { PageOptions } from './checks.js'
 import { type Condition, isOneOf } from './conditions.js'
 import type { Dialect } from './dialect.js'
-import { encodeTime } from './values.js'
 
 // The rules that SQL must express too, each once. They speak of a flow run under the alias `run`. State types and names are
 // written into the statements, never sent as parameters: only so do the partial indexes serve them.
@@ -33,10 +32,10 @@ export function isMemberById(queueId: RawBuilder<unknown>): Condition {
 export const isScheduled: Condition = sql`run.state_type = ${sql.lit('SCHEDULED')}`
 
 /** The run is due at that time, or waits at all when there is none. A run without a start time is not due at any time. */
-export function isDue(scheduledBefore: Date | undefined, dialect: Dialect): Condition {
+export function isDue(scheduledBefore: RawBuilder<unknown> | undefined): Condition {
   return scheduledBefore === undefined
     ? isScheduled
-    : sql`${isScheduled} and run.next_scheduled_start_time <= ${encodeTime(scheduledBefore, dialect)}`
+    : sql`${isScheduled} and run.next_scheduled_start_time <= ${scheduledBefore}`
 }
 
 /**

@@ -4,6 +4,7 @@ import { LATE_STATE_NAME } from '../rules/states.js'
 import { check, countSchema, type NowOption, nowShape, timeSchema } from '../schema/checks.js'
 import { isDue, isOnTime } from '../schema/expressions.js'
 import type { FlowRun } from '../schema/records.js'
+import { encodeTime } from '../schema/values.js'
 import { type RequiredTables, type Session, write } from '../session.js'
 import { enterStates } from '../flow-runs/enter-states.js'
 import { selectFlowRuns } from '../flow-runs/select-flow-runs.js'
@@ -50,7 +51,7 @@ export async function markLateFlowRuns<DB extends RequiredTables>(
     const lock = scope.dialect === 'postgres' ? sql`for no key update skip locked` : sql``
     const runs = await selectFlowRuns(
       scope,
-      sql`${isDue(scheduledBefore, scope.dialect)} and ${isOnTime}`,
+      sql`${isDue(sql`${encodeTime(scheduledBefore, scope.dialect)}`)} and ${isOnTime}`,
       sql`order by run.next_scheduled_start_time asc, run.id asc limit ${sql.lit(limit)} ${lock}`,
     )
     return await enterStates(scope, runs, { type: 'SCHEDULED', name: LATE_STATE_NAME, timestamp: now }, now)

@@ -1,7 +1,22 @@
+import { sql } from 'kysely'
+import { encodeIdList } from '../schema/conditions.js'
 import { decode, flowRunColumns } from '../schema/columns.js'
 import type { FlowRun } from '../schema/records.js'
+import { encodeTime } from '../schema/values.js'
 import type { Scope } from '../session.js'
-import { type PoolPoll, poolPollStatement, type SlotRule } from './pool-poll-statement.js'
+import { runStatement } from '../statement.js'
+import { poolPollStatement, type SlotRule } from './pool-poll-statement.js'
+
+/** What a poll of work pools asks for. */
+export interface PoolPoll {
+  readonly workPoolIds?: readonly string[] | undefined
+  readonly workQueueIds?: readonly string[] | undefined
+  readonly scheduledBefore?: Date | undefined
+  readonly scheduledAfter?: Date | undefined
+  readonly limit: number
+  readonly respectQueuePriorities: boolean
+  readonly lock: boolean
+}
 
 /** A run that may start, and where it was found. */
 export interface ScheduledFlowRun {
@@ -11,9 +26,34 @@ export interface ScheduledFlowRun {
 }
 
 /** Polls work pools, after the checks. */
-export async function pollPools(scope: Scope, poll: PoolPoll, rule: SlotRule): Promise<ScheduledFlowRun[]> {
-  const { rows } = await poolPollStatement<{ workPoolId: string; workQueueId: string }>(scope, poll, rule).execute(
-    scope.db,
+export async function pollPools(scope: Scope, poll: PoolPoll, slots: SlotRule): Promise<ScheduledFlowRun[]> {
+  const { dialect } = scope
+  const { limit, respectQueuePriorities, lock } = poll
+  const values = {
+    limit,
+    workPoolIds: poll.workPoolIds && encodeIdList(poll.workPoolIds, dialect),
+    workQueueIds: poll.workQueueIds && encodeIdList(poll.workQueueIds, dialect),
+    scheduledBefore: poll.scheduledBefore && encodeTime(poll.scheduledBefore, dialect),
+    scheduledAfter: poll.scheduledAfter && encodeTime(poll.scheduledAfter, dialect),
+  }
+  const given = Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [name]))
+  const rows = await runStatement<{ workPoolId: string; workQueueId: string }>(
+    scope,
+    `poll-pools ${given.join()} ${respectQueuePriorities} ${lock} ${slots.states.join()} ${slots.byName}`,
+    (parameter) => {
+      const ifGiven = (name: keyof typeof values) => (values[name] === undefined ? undefined : parameter(name))
+      return poolPollStatement(scope, {
+        limit: sql`cast(${parameter('limit')} as integer)`,
+        workPoolIds: ifGiven('workPoolIds'),
+        workQueueIds: ifGiven('workQueueIds'),
+        scheduledBefore: ifGiven('scheduledBefore'),
+        scheduledAfter: ifGiven('scheduledAfter'),
+        respectQueuePriorities,
+        lock,
+        slots,
+      })
+    },
+    values,
   )
   return rows.map((row) => ({
     workPoolId: row.workPoolId,

@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { StateType } from '../rules/states.js'
 import { flowRunColumns, selection } from '../schema/columns.js'
-import { and, type Condition, hasAnyId } from '../schema/conditions.js'
+import { and, type Condition, isInIdList } from '../schema/conditions.js'
 import {
   handOutOrder,
   isDue,
@@ -10,27 +10,27 @@ import {
   membership,
   occupiesSlot,
 } from '../schema/expressions.js'
-import { encodeTime } from '../schema/values.js'
 import type { Scope } from '../session.js'
 
 type Fragment = RawBuilder<unknown>
-
-/** What a poll of work pools asks for. */
-export interface PoolPoll {
-  readonly workPoolIds?: readonly string[] | undefined
-  readonly workQueueIds?: readonly string[] | undefined
-  readonly scheduledBefore?: Date | undefined
-  readonly scheduledAfter?: Date | undefined
-  readonly limit: number
-  readonly respectQueuePriorities: boolean
-  /** PostgreSQL: whether to lock the runs, and to pass over those that another transaction has locked. */
-  readonly lock: boolean
-}
 
 /** Which runs occupy slots: their states, and whether those count against a queue that belong to it by its name alone. */
 export interface SlotRule {
   readonly states: readonly StateType[]
   readonly byName: boolean
+}
+
+/** A poll of work pools as its statement is built: what stands for each value, and what changes the text. */
+export interface PoolPollText {
+  readonly limit: Fragment
+  readonly workPoolIds: Fragment | undefined
+  readonly workQueueIds: Fragment | undefined
+  readonly scheduledBefore: Fragment | undefined
+  readonly scheduledAfter: Fragment | undefined
+  readonly respectQueuePriorities: boolean
+  /** PostgreSQL: whether to lock the runs, and to pass over those that another transaction has locked. */
+  readonly lock: boolean
+  readonly slots: SlotRule
 }
 
 /**
@@ -44,48 +44,45 @@ export interface SlotRule {
  *
  * A row of `walk` says what the pool may still take (`allowed`) and what was found at this step (`ids`, in order).
  */
-export function poolPollStatement<Row>(scope: Scope, poll: PoolPoll, rule: SlotRule): RawBuilder<Row> {
+export function poolPollStatement<Row>(scope: Scope, poll: PoolPollText): RawBuilder<Row> {
   const { dialect, tables } = scope
-  const rank = rankOf(poll)
-  const byRank = poll.respectQueuePriorities ? sql`${rank} asc, ` : sql``
+  const isPostgres = dialect === 'postgres'
   // PostgreSQL: a lateral look-up with a limit can only be a look-up by id, whatever the planner thinks of the walk's size.
-  const found =
-    dialect === 'postgres'
-      ? sql`
+  const found = isPostgres
+    ? sql`
         cross join lateral unnest(walk.ids) as chosen(id)
         cross join lateral (select * from ${tables.flow_run} as run where run.id = chosen.id limit 1) as run`
-      : sql`
+    : sql`
         cross join json_each(walk.ids) as chosen
         cross join ${tables.flow_run} as run on run.id = chosen.value and chosen.key < walk.allowed`
+  const byRank = poll.respectQueuePriorities ? sql`${rankOf(poll)} asc, ` : sql``
   return sql<Row>`
     with recursive
-      pool as materialized (${openPools(scope, poll, rule)}),
-      walk(pool_id, rank, allowed, ids) as (${
-        dialect === 'postgres' ? postgresWalk(scope, poll, rule) : sqliteWalk(scope, poll, rule)
-      })
+      pool as materialized (${openPools(scope, poll)}),
+      walk(pool_id, rank, allowed, ids) as (${isPostgres ? postgresWalk(scope, poll) : sqliteWalk(scope, poll)})
     select walk.pool_id as "workPoolId", ${selection(flowRunColumns, dialect, 'run')}
     from walk
     ${found}
     join ${tables.work_queue} as queue on queue.id = run.work_queue_id
     order by ${byRank}${handOutOrder}
-    limit ${sql.lit(poll.limit)}`
+    limit ${poll.limit}`
 }
 
 /** The pools that are not paused, each with how many runs it may take. */
-function openPools(scope: Scope, poll: PoolPoll, rule: SlotRule): Fragment {
+function openPools(scope: Scope, poll: PoolPollText): Fragment {
   const { dialect, tables } = scope
-  const { workPoolIds, workQueueIds } = poll
   const conditions: Condition[] = [sql`not pool.is_paused`]
-  if (workPoolIds !== undefined) conditions.push(hasAnyId('pool.id', workPoolIds, dialect))
-  if (workQueueIds !== undefined) {
+  if (poll.workPoolIds !== undefined) conditions.push(isInIdList('pool.id', poll.workPoolIds, dialect))
+  if (poll.workQueueIds !== undefined) {
     conditions.push(sql`pool.id in (
-      select queue.work_pool_id from ${tables.work_queue} as queue where ${hasAnyId('queue.id', workQueueIds, dialect)})`)
+      select queue.work_pool_id from ${tables.work_queue} as queue
+      where ${isInIdList('queue.id', poll.workQueueIds, dialect)})`)
   }
   const active = sql`(
     select count(*) from (
       select 1 from ${tables.work_queue} as queue
       cross join ${tables.flow_run} as run
-      where queue.work_pool_id = pool.id and ${isMemberById(sql`queue.id`)} and ${occupiesSlot(rule.states)}
+      where queue.work_pool_id = pool.id and ${isMemberById(sql`queue.id`)} and ${occupiesSlot(poll.slots.states)}
       limit ${boundOf(scope, 'work_pool', 'pool')}
     ) as occupied)`
   return sql`
@@ -94,9 +91,9 @@ function openPools(scope: Scope, poll: PoolPoll, rule: SlotRule): Fragment {
     where ${and(conditions)}`
 }
 
-function postgresWalk(scope: Scope, poll: PoolPoll, rule: SlotRule): Fragment {
+function postgresWalk(scope: Scope, poll: PoolPollText): Fragment {
   const { dialect, tables } = scope
-  const queueAllowed = allowed(sql`queue.concurrency_limit`, activeOfQueue(scope, rule), poll, dialect)
+  const queueAllowed = allowed(sql`queue.concurrency_limit`, activeOfQueue(scope, poll), poll, dialect)
   const left = sql`walk.allowed - cardinality(walk.ids)`
   return sql`
     select pool.id, ${FIRST_RANK}, cast(pool.allowed as bigint), cast(array[] as uuid[]) from pool
@@ -127,16 +124,16 @@ function postgresWalk(scope: Scope, poll: PoolPoll, rule: SlotRule): Fragment {
  * SQLite has no lateral joins, and no limit that depends on another table. `json_each` stands in for both: its argument may
  * depend on the row, and its `key` numbers what it lists.
  */
-function sqliteWalk(scope: Scope, poll: PoolPoll, rule: SlotRule): Fragment {
+function sqliteWalk(scope: Scope, poll: PoolPollText): Fragment {
   const { dialect, tables } = scope
   const next = nextRank(scope, poll)
-  const queueAllowed = allowed(sql`queue.concurrency_limit`, activeOfQueue(scope, rule), poll, dialect)
+  const queueAllowed = allowed(sql`queue.concurrency_limit`, activeOfQueue(scope, poll), poll, dialect)
   const first = sql`
     select json_group_array(run.id order by ${handOutOrder}) from (
       select run.id, run.next_scheduled_start_time from ${tables.flow_run} as run
       where ${isCandidate(poll, dialect)}
       order by ${handOutOrder}
-      limit ${sql.lit(poll.limit)}
+      limit ${poll.limit}
     ) as run`
   return sql`
     select pool.id, ${FIRST_RANK}, pool.allowed, '[]' from pool
@@ -150,7 +147,7 @@ function sqliteWalk(scope: Scope, poll: PoolPoll, rule: SlotRule): Fragment {
         where queue.work_pool_id = walk.pool_id and ${isOpenQueue(poll, dialect)} and ${rankOf(poll)} = ${next}
           and candidate.key < ${queueAllowed}
         order by ${handOutOrder}
-        limit ${sql.lit(poll.limit)}
+        limit ${poll.limit}
       ) as run
     )
     from walk
@@ -161,31 +158,29 @@ function sqliteWalk(scope: Scope, poll: PoolPoll, rule: SlotRule): Fragment {
 const FIRST_RANK = sql`-2147483648`
 
 /** What the walk goes by: the queue's priority, or one step for all queues when priorities do not matter. */
-function rankOf({ respectQueuePriorities }: PoolPoll): Fragment {
+function rankOf({ respectQueuePriorities }: PoolPollText): Fragment {
   return respectQueuePriorities ? sql`queue.priority` : sql`1`
 }
 
-function nextRank({ dialect, tables }: Scope, poll: PoolPoll): Fragment {
+function nextRank({ dialect, tables }: Scope, poll: PoolPollText): Fragment {
   return sql`(
     select min(${rankOf(poll)}) from ${tables.work_queue} as queue
     where queue.work_pool_id = walk.pool_id and ${rankOf(poll)} > walk.rank and ${isOpenQueue(poll, dialect)})`
 }
 
-function isOpenQueue({ workQueueIds }: PoolPoll, dialect: Scope['dialect']): Condition {
+function isOpenQueue({ workQueueIds }: PoolPollText, dialect: Scope['dialect']): Condition {
   const isNotPaused: Condition = sql`not queue.is_paused`
-  return workQueueIds === undefined ? isNotPaused : and([isNotPaused, hasAnyId('queue.id', workQueueIds, dialect)])
+  return workQueueIds === undefined ? isNotPaused : and([isNotPaused, isInIdList('queue.id', workQueueIds, dialect)])
 }
 
 /** The run is one that the queue may hand out to a poll of its pool. */
-function isCandidate({ scheduledBefore, scheduledAfter }: PoolPoll, dialect: Scope['dialect']): Condition {
-  const conditions = [isMemberById(sql`queue.id`), isDue(scheduledBefore, dialect), isNotRetriedInProcess(dialect)]
-  if (scheduledAfter !== undefined) {
-    conditions.push(sql`run.next_scheduled_start_time >= ${encodeTime(scheduledAfter, dialect)}`)
-  }
+function isCandidate({ scheduledBefore, scheduledAfter }: PoolPollText, dialect: Scope['dialect']): Condition {
+  const conditions = [isMemberById(sql`queue.id`), isDue(scheduledBefore), isNotRetriedInProcess(dialect)]
+  if (scheduledAfter !== undefined) conditions.push(sql`run.next_scheduled_start_time >= ${scheduledAfter}`)
   return and(conditions)
 }
 
-function activeOfQueue(scope: Scope, { states, byName }: SlotRule): Fragment {
+function activeOfQueue(scope: Scope, { slots: { states, byName } }: PoolPollText): Fragment {
   const members = byName ? membership({ id: sql`queue.id`, name: sql`queue.name` }) : [isMemberById(sql`queue.id`)]
   const counts = members.map(
     (isMember): Fragment => sql`(
@@ -212,13 +207,12 @@ function boundOf({ dialect, tables }: Scope, table: 'work_pool' | 'work_queue', 
 function allowed(
   concurrencyLimit: Fragment,
   active: Fragment,
-  { limit }: PoolPoll,
+  { limit }: PoolPollText,
   dialect: Scope['dialect'],
 ): Fragment {
   const [least, greatest] = dialect === 'postgres' ? [sql`least`, sql`greatest`] : [sql`min`, sql`max`]
-  const open = sql`${greatest}(0, ${concurrencyLimit} - ${active})`
   return sql`case
-    when ${concurrencyLimit} is null then ${sql.lit(limit)}
-    else ${least}(${sql.lit(limit)}, ${open})
+    when ${concurrencyLimit} is null then ${limit}
+    else ${least}(${limit}, ${greatest}(0, ${concurrencyLimit} - ${active}))
   end`
 }

@@ -5,6 +5,7 @@ import { and, type Condition, hasAllTexts, hasAnyId } from '../schema/conditions
 import type { Dialect } from '../schema/dialect.js'
 import { handOutOrder, isDue, NO_LIMIT, occupiesSlot } from '../schema/expressions.js'
 import type { FlowRun, QueueFilter, WorkQueue } from '../schema/records.js'
+import { encodeTime } from '../schema/values.js'
 import type { Scope } from '../session.js'
 import type { QueuePoll } from './poll-statement.js'
 
@@ -48,7 +49,7 @@ export async function pollFilterQueue(
   const { rows } = await sql<object>`
     select ${selection(flowRunColumns, dialect, 'run')}
     from ${tables.flow_run} as run
-    where ${isSelected} and ${isDue(scheduledBefore, dialect)}
+    where ${isSelected} and ${isDue(scheduledBefore && sql`${encodeTime(scheduledBefore, dialect)}`)}
     ${onlyUnlimited ? sql`and not exists (${limitsOfOthers(tables, queue)})` : sql``}
     order by ${handOutOrder}
     limit ${allowed}

@@ -1,10 +1,10 @@
 import { type RawBuilder, sql } from 'kysely'
 import { WORK_QUEUE_SLOT_STATES } from '../rules/states.js'
-import { handOutOrder, isDue, membership, NO_LIMIT, occupiesSlot, type QueueReference } from '../schema/expressions.js'
+import { handOutOrder, isDue, membership, occupiesSlot, type QueueReference } from '../schema/expressions.js'
 import type { Scope } from '../session.js'
 
-// The parts of the statement that polls a queue by membership. Between them they name three tables of one row each: `queue`, the
-// queue's row; `active`, how many runs occupy its slots; `allowed`, how many runs may be handed out.
+// The parts of the statement that polls a queue by membership. Between them they name `allowed`, a table of one row: how many runs
+// may be handed out.
 
 type Fragment = RawBuilder<unknown>
 
@@ -16,48 +16,50 @@ export interface QueuePoll {
   readonly lock: boolean
 }
 
-/** Counts the runs that occupy the queue's slots, no further than `limit`, and not at all when that is null. */
-export function activeRuns({ tables }: Scope, queue: QueueReference, limit: Fragment): Fragment {
-  const counts = membership(queue).map(
+/**
+ * How many runs may be handed out: the asked number, the open slots, or none when the queue is paused or takes runs by filter.
+ *
+ * Active runs are counted only when there is a limit, and no further than it.
+ */
+export function allowance({ tables, dialect }: Scope, queue: QueueReference, asked: Fragment): Fragment {
+  const limit = sql`(select concurrency_limit from ${tables.work_queue} where id = ${queue.id})`
+  const active = membership(queue).map(
     (isMember): Fragment => sql`
       (select count(*) from (
         select 1 from ${tables.flow_run} as run
         where ${isMember} and ${occupiesSlot(WORK_QUEUE_SLOT_STATES)}
-        limit coalesce(${limit}, 0)
+        limit ${limit}
       ) as occupied)`,
   )
-  return sql`select ${sql.join(counts, sql` + `)} as runs`
-}
-
-/** How many runs may be handed out: the asked `limit`, the open slots, or none when the queue is paused or takes runs by filter. */
-export function allowance(limit: number | undefined): Fragment {
-  const asked = sql.lit(limit ?? NO_LIMIT)
+  const [least, greatest] = dialect === 'postgres' ? [sql`least`, sql`greatest`] : [sql`min`, sql`max`]
   return sql`
     select case
-      when queue.is_paused or queue.filter is not null then 0
-      when queue.concurrency_limit is null then ${asked}
-      when queue.concurrency_limit <= active.runs then 0
-      when queue.concurrency_limit - active.runs < ${asked} then queue.concurrency_limit - active.runs
-      else ${asked}
+      when is_paused or filter is not null then 0
+      when concurrency_limit is null then ${asked}
+      else ${least}(${asked}, ${greatest}(0, concurrency_limit - ${sql.join(active, sql` - `)}))
     end as runs
-    from queue cross join active`
+    from ${tables.work_queue} where id = ${queue.id}`
 }
 
 /**
- * The runs to hand out: for each way of belonging to the queue its first runs, then the first of these.
+ * The runs to hand out, by start time and id: for each way of belonging to the queue its first runs, then the first of these.
  *
- * Each part walks an index in order and stops at the allowance, so the cost is that of the runs found and not of the backlog.
+ * Each part walks an index in order and stops at the allowance, so the cost is that of the runs found and not of the backlog. On
+ * SQLite the parts carry no more than the order, which the index holds itself: that spares the wide rows a sorter. On PostgreSQL
+ * they are the whole rows: looked up by a join, whose size the planner guesses from the backlog, they might cost a scan.
  */
 export function dueRuns(
   { tables, dialect }: Scope,
   queue: QueueReference,
-  { scheduledBefore, lock }: QueuePoll,
+  scheduledBefore: Fragment | undefined,
+  lock: boolean,
 ): Fragment {
+  const columns = dialect === 'postgres' ? sql`run.*` : sql`run.next_scheduled_start_time, run.id`
   const parts = membership(queue).map(
     (isMember): Fragment => sql`
       select * from (
-        select run.* from ${tables.flow_run} as run
-        where ${isMember} and ${isDue(scheduledBefore, dialect)}
+        select ${columns} from ${tables.flow_run} as run
+        where ${isMember} and ${isDue(scheduledBefore)}
         order by ${handOutOrder}
         limit (select runs from allowed)
         ${lock && dialect === 'postgres' ? sql`for update skip locked` : sql``}

@@ -1,10 +1,13 @@
 import { sql } from 'kysely'
 import { WorkQueueNotFoundError } from '../errors.js'
 import { decode, flowRunColumns, selection, workQueueColumns } from '../schema/columns.js'
+import { handOutOrder, NO_LIMIT } from '../schema/expressions.js'
 import type { FlowRun, WorkQueue } from '../schema/records.js'
+import { encodeTime } from '../schema/values.js'
 import type { Scope } from '../session.js'
+import { runStatement } from '../statement.js'
 import { type FilterQueuePoll, pollFilterQueue } from './poll-filter-queue.js'
-import { activeRuns, allowance, dueRuns, type QueuePoll } from './poll-statement.js'
+import { allowance, dueRuns, type QueuePoll } from './poll-statement.js'
 
 /** What a poll of a queue found. */
 export interface RunsInWorkQueue {
@@ -20,20 +23,36 @@ export async function pollWorkQueue(scope: Scope, id: string, poll: FilterQueueP
 }
 
 async function pollByMembership(scope: Scope, id: string, poll: QueuePoll): Promise<RunsInWorkQueue> {
-  const { db, dialect, tables } = scope
-  const queue = { id: sql`${id}`, name: sql`(select name from queue)` }
-  const { rows } = await sql<{ 'run.id': string | null }>`
-    with
-      queue as materialized (select * from ${tables.work_queue} where id = ${id}),
-      active as materialized (${activeRuns(scope, queue, sql`(select concurrency_limit from queue)`)}),
-      allowed as materialized (${allowance(poll.limit)})
-    select
-      ${selection(workQueueColumns, dialect, 'queue', 'queue.')},
-      ${selection(flowRunColumns, dialect, 'run', 'run.')}
-    from queue
-    left join (${dueRuns(scope, queue, poll)}) as run on 1 = 1
-    order by run.next_scheduled_start_time asc nulls last, run.id asc
-  `.execute(db)
+  const { dialect, tables } = scope
+  const { limit, scheduledBefore, lock } = poll
+  const shape = `poll-work-queue ${scheduledBefore === undefined} ${lock}`
+  const rows = await runStatement<{ 'run.id': string | null }>(
+    scope,
+    shape,
+    (parameter) => {
+      const id = parameter('id')
+      const queue = { id, name: sql`(select name from ${tables.work_queue} where id = ${id})` }
+      const due = dueRuns(scope, queue, scheduledBefore && parameter('scheduledBefore'), lock)
+      return sql`
+        with allowed as materialized (${allowance(scope, queue, sql`cast(${parameter('limit')} as integer)`)})
+        select
+          ${selection(workQueueColumns, dialect, 'queue', 'queue.')},
+          ${selection(flowRunColumns, dialect, 'run', 'run.')}
+        from ${tables.work_queue} as queue
+        ${
+          dialect === 'postgres'
+            ? sql`left join (${due}) as run on true`
+            : sql`left join (${due}) as picked on true left join ${tables.flow_run} as run on run.id = picked.id`
+        }
+        where queue.id = ${id}
+        order by ${handOutOrder}`
+    },
+    {
+      id,
+      limit: limit ?? NO_LIMIT,
+      scheduledBefore: scheduledBefore && encodeTime(scheduledBefore, dialect),
+    },
+  )
 
   const [first] = rows
   if (first === undefined) throw new WorkQueueNotFoundError(id)
