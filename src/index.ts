@@ -35,6 +35,11 @@ export { claimRunsInWorkQueue, type ClaimRunsInWorkQueueOptions } from './claims
 export { claimScheduledFlowRuns, type ClaimScheduledFlowRunsOptions } from './claims/claim-scheduled-flow-runs.js'
 export { releaseStaleClaims, type ReleaseStaleClaimsOptions } from './claims/release-stale-claims.js'
 
+// Explanations
+export { explainFlowRun, type FlowRunExplanation } from './explain/explain-flow-run.js'
+export { explainWorkQueue, type WorkQueueExplanation } from './explain/explain-work-queue.js'
+export { formatExplanation } from './explain/format-explanation.js'
+
 // Slots
 export { countWorkPoolActiveSlots } from './slots/count-work-pool-active-slots.js'
 export { countWorkQueueActiveSlots } from './slots/count-work-queue-active-slots.js'
@@ -101,6 +106,7 @@ export {
 
 // Rules: pure decisions, without database or clock
 export { firstFreePriority } from './rules/first-free-priority.js'
+export type { AheadFacts, HolderFacts, Reason, ReasonFacts } from './rules/reasons.js'
 export { enterState, type EnteredState, type FlowRunFacts } from './rules/flow-run-transition.js'
 export { DEFAULT_HEALTH_CHECK_POLICY, evaluateHealth, type WorkQueueHealthPolicy } from './rules/health.js'
 export { isLastPolledRecent, WORK_QUEUE_LAST_POLLED_TIMEOUT_SECONDS } from './rules/last-polled.js'

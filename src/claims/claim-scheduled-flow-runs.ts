@@ -3,6 +3,7 @@ import { WORK_QUEUE_SLOT_STATES } from '../rules/states.js'
 import { enterStates } from '../flow-runs/enter-states.js'
 import { check, countSchema, idSchema, type NowOption, nowShape, timeSchema } from '../schema/checks.js'
 import { open, type RequiredTables, type Scope, type Session, write } from '../session.js'
+import { DEFAULT_POOL_POLL_LIMIT } from '../work-pools/get-scheduled-flow-runs.js'
 import { type PoolPoll, pollPools, type ScheduledFlowRun } from '../work-pools/poll-pools.js'
 import type { SlotRule } from '../work-pools/pool-poll-statement.js'
 import { lockLimits, readLimitOwners } from './lock-limits.js'
@@ -19,13 +20,11 @@ export interface ClaimScheduledFlowRunsOptions extends NowOption {
   limit?: number | undefined
 }
 
-const DEFAULT_LIMIT = 1000
-
 const optionsSchema = z.strictObject({
   workPoolIds: z.array(idSchema).optional(),
   workQueueIds: z.array(idSchema).optional(),
   scheduledBefore: timeSchema.optional(),
-  limit: countSchema.default(DEFAULT_LIMIT),
+  limit: countSchema.default(DEFAULT_POOL_POLL_LIMIT),
   ...nowShape,
 })
 

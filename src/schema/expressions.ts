@@ -54,6 +54,11 @@ export function isNotRetriedInProcess(dialect: Dialect): Condition {
 /** The order in which runs are handed out: by start time, those without one last, then by id. */
 export const handOutOrder: RawBuilder<unknown> = sql`run.next_scheduled_start_time asc nulls last, run.id asc`
 
+/** The run comes before another in {@link handOutOrder}; the other has a start time. */
+export function comesBefore(startTime: RawBuilder<unknown>, id: RawBuilder<unknown>): Condition {
+  return sql`(run.next_scheduled_start_time, run.id) < (${startTime}, ${id})`
+}
+
 /**
  * The run occupies a slot, in one of these states.
  *

@@ -3,6 +3,7 @@ import { WORK_POOL_SLOT_STATES } from '../rules/states.js'
 import { check, countSchema, idSchema, timeSchema } from '../schema/checks.js'
 import { open, type RequiredTables, type Session } from '../session.js'
 import { pollPools, type ScheduledFlowRun } from './poll-pools.js'
+import type { SlotRule } from './pool-poll-statement.js'
 
 /** Which runs a poll of work pools asks for. */
 export interface GetScheduledFlowRunsOptions {
@@ -20,14 +21,18 @@ export interface GetScheduledFlowRunsOptions {
   respectQueuePriorities?: boolean | undefined
 }
 
-const DEFAULT_LIMIT = 1000
+/** Polls of pools count PENDING and RUNNING runs, by queue id. */
+export const POOL_POLL_SLOTS: SlotRule = { states: WORK_POOL_SLOT_STATES, byName: false }
+
+/** How many runs a poll of pools returns at most, unless it asks for another number. */
+export const DEFAULT_POOL_POLL_LIMIT = 1000
 
 const optionsSchema = z.strictObject({
   workPoolIds: z.array(idSchema).optional(),
   workQueueIds: z.array(idSchema).optional(),
   scheduledBefore: timeSchema.optional(),
   scheduledAfter: timeSchema.optional(),
-  limit: countSchema.default(DEFAULT_LIMIT),
+  limit: countSchema.default(DEFAULT_POOL_POLL_LIMIT),
   respectQueuePriorities: z.boolean().default(true),
 })
 
@@ -59,9 +64,5 @@ export async function getScheduledFlowRuns<DB extends RequiredTables>(
 ): Promise<ScheduledFlowRun[]> {
   const poll = check(optionsSchema, options)
   const scope = open(session)
-  return await pollPools(
-    scope,
-    { ...poll, lock: scope.isTransaction },
-    { states: WORK_POOL_SLOT_STATES, byName: false },
-  )
+  return await pollPools(scope, { ...poll, lock: scope.isTransaction }, POOL_POLL_SLOTS)
 }

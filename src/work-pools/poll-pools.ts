@@ -16,6 +16,8 @@ export interface PoolPoll {
   readonly limit: number
   readonly respectQueuePriorities: boolean
   readonly lock: boolean
+  /** Default: false. */
+  readonly ignorePoolLimits?: boolean | undefined
 }
 
 /** A run that may start, and where it was found. */
@@ -28,7 +30,7 @@ export interface ScheduledFlowRun {
 /** Polls work pools, after the checks. */
 export async function pollPools(scope: Scope, poll: PoolPoll, slots: SlotRule): Promise<ScheduledFlowRun[]> {
   const { dialect } = scope
-  const { limit, respectQueuePriorities, lock } = poll
+  const { limit, respectQueuePriorities, lock, ignorePoolLimits = false } = poll
   const values = {
     limit,
     workPoolIds: poll.workPoolIds && encodeIdList(poll.workPoolIds, dialect),
@@ -39,7 +41,7 @@ export async function pollPools(scope: Scope, poll: PoolPoll, slots: SlotRule): 
   const given = Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [name]))
   const rows = await runStatement<{ workPoolId: string; workQueueId: string }>(
     scope,
-    `poll-pools ${given.join()} ${respectQueuePriorities} ${lock} ${slots.states.join()} ${slots.byName}`,
+    `poll-pools ${given.join()} ${respectQueuePriorities} ${lock} ${slots.states.join()} ${slots.byName} ${ignorePoolLimits}`,
     (parameter) => {
       const ifGiven = (name: keyof typeof values) => (values[name] === undefined ? undefined : parameter(name))
       return poolPollStatement(scope, {
@@ -51,6 +53,7 @@ export async function pollPools(scope: Scope, poll: PoolPoll, slots: SlotRule): 
         respectQueuePriorities,
         lock,
         slots,
+        ignorePoolLimits,
       })
     },
     values,

@@ -31,6 +31,8 @@ export interface PoolPollText {
   /** PostgreSQL: whether to lock the runs, and to pass over those that another transaction has locked. */
   readonly lock: boolean
   readonly slots: SlotRule
+  /** Whether a pool may take any number of runs: to see what comes next, were it not for its limit. */
+  readonly ignorePoolLimits: boolean
 }
 
 /**
@@ -86,7 +88,7 @@ function openPools(scope: Scope, poll: PoolPollText): Fragment {
       limit ${boundOf(scope, 'work_pool', 'pool')}
     ) as occupied)`
   return sql`
-    select pool.id, ${allowed(sql`pool.concurrency_limit`, active, poll, dialect)} as allowed
+    select pool.id, ${poll.ignorePoolLimits ? poll.limit : allowed(sql`pool.concurrency_limit`, active, poll, dialect)} as allowed
     from ${tables.work_pool} as pool
     where ${and(conditions)}`
 }

@@ -1,0 +1,96 @@
+import { sql } from 'kysely'
+import { FlowRunNotFoundError } from '../errors.js'
+import { DEFAULT_AGENT_WORK_POOL_NAME } from '../rules/names.js'
+import { type FlowRunVerdict, judgeFlowRun } from '../rules/explain-flow-run.js'
+import type { Reason } from '../rules/reasons.js'
+import { selectFlowRuns } from '../flow-runs/select-flow-runs.js'
+import { check, idSchema, type NowOption, nowOptionSchema } from '../schema/checks.js'
+import type { FlowRun } from '../schema/records.js'
+import { encodeTime } from '../schema/values.js'
+import { open, type RequiredTables, type Scope, type Session } from '../session.js'
+import { readPlace } from './read-place.js'
+
+/** Why a flow run is or is not handed out. */
+export interface FlowRunExplanation {
+  flowRunId: string
+  /** Whether the next poll for due runs hands it out, by its queue and by its pool. */
+  handedOut: boolean
+  /** Every reason that holds, in order. When it is handed out: what else may keep it from starting, and last that it is. */
+  reasons: Reason[]
+}
+
+/**
+ * Explains why a flow run does not start: whether the next poll hands it out now, and every reason why it does not.
+ *
+ * The reasons come in this order: its state, its queue, its start time, pauses, full queue and pool (with who holds the slots and
+ * since when), runs before it (how many, of which queues), and then what keeps runs waiting that polls would hand out: a queue that
+ * nobody polls, a pool without a worker. Each is data and one sentence.
+ *
+ * It looks with the statements and rules that polls use, so that they cannot disagree: `handedOut` is true exactly when the run
+ * is among `getRunsInWorkQueue(db, queueId, { scheduledBefore: now })` and
+ * `getScheduledFlowRuns(db, { workPoolIds: [poolId], scheduledBefore: now })`. A run known by its queue's name alone is polled by
+ * queue only.
+ *
+ * @param options - `now`: what time it is. Default: the clock.
+ * @throws {InvalidInputError} when the id is not a UUID.
+ * @throws {FlowRunNotFoundError} when there is no such run.
+ *
+ * @example
+ * ```ts
+ * const explanation = await explainFlowRun(db, run.id)
+ * console.log(formatExplanation(explanation))
+ * ```
+ */
+export async function explainFlowRun<DB extends RequiredTables>(
+  session: Session<DB>,
+  flowRunId: string,
+  options: NowOption = {},
+): Promise<FlowRunExplanation> {
+  const id = check(idSchema, flowRunId, 'flowRunId')
+  const { now } = check(nowOptionSchema, options)
+  const scope = open(session)
+  const [run] = await selectFlowRuns(scope, sql`run.id = ${id}`)
+  if (run === undefined) throw new FlowRunNotFoundError(id)
+
+  const { handedOut, reasons } = await judge(scope, run, now)
+  return { flowRunId: id, handedOut, reasons: [...reasons] }
+}
+
+/** A run that is known by its queue's name alone belongs to every queue of that name, and one that hands it out is enough. */
+async function judge(scope: Scope, run: FlowRun, now: Date): Promise<FlowRunVerdict> {
+  const explained = {
+    ...run,
+    isDue: await isDueAt(scope, run.id, now),
+    isRetriedInProcess: run.empiricalPolicy['retry_type'] === 'in_process',
+  }
+  let first: FlowRunVerdict | undefined
+  for (const workQueueId of await queuesOf(scope, run)) {
+    const verdict = judgeFlowRun(explained, await readPlace(scope, workQueueId, explained, now), now)
+    if (verdict.handedOut) return verdict
+    first ??= verdict
+  }
+  return first ?? judgeFlowRun(explained, undefined, now)
+}
+
+/** The database compares start times to the microsecond, which a `Date` does not hold. */
+async function isDueAt({ db, dialect }: Scope, id: string, now: Date): Promise<boolean> {
+  const due = await db
+    .selectFrom('flow_run')
+    .select('id')
+    .where('id', '=', id)
+    .where('next_scheduled_start_time', '<=', encodeTime(now, dialect))
+    .execute()
+  return due.length > 0
+}
+
+async function queuesOf({ db, tables }: Scope, { workQueueId, workQueueName }: FlowRun): Promise<string[]> {
+  const isQueue = workQueueId === null ? sql`queue.name = ${workQueueName}` : sql`queue.id = ${workQueueId}`
+  const { rows } = await sql<{ id: string }>`
+    select queue.id
+    from ${tables.work_queue} as queue
+    join ${tables.work_pool} as pool on pool.id = queue.work_pool_id
+    where ${isQueue}
+    order by case when pool.name = ${DEFAULT_AGENT_WORK_POOL_NAME} then 0 else 1 end, queue.id
+  `.execute(db)
+  return rows.map(({ id }) => id)
+}
