@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { check, idSchema } from '../schema/checks.js'
-import { type RequiredTables, type Session, write } from '../session.js'
+import { type RequiredTables, type Scope, type Session, write } from '../session.js'
 import { lockWorkQueues } from '../work-queues/lock-work-queues.js'
 import { readPriorities } from '../work-queues/priorities.js'
 import { lockWorkPool } from './lock-work-pool.js'
@@ -24,6 +24,7 @@ export async function deleteWorkPool<DB extends RequiredTables>(session: Session
     const { db, tables } = scope
     const pool = await lockWorkPool(scope, sql`id = ${workPoolId}`)
     if (pool === undefined) return false
+    await lockForDelete(scope, workPoolId)
     const queues = await readPriorities(scope, workPoolId)
     await lockWorkQueues(
       scope,
@@ -42,4 +43,13 @@ export async function deleteWorkPool<DB extends RequiredTables>(session: Session
     await db.deleteFrom('work_pool').where('id', '=', workPoolId).execute()
     return true
   })
+}
+
+/**
+ * Holds the pool against heartbeats too. A heartbeat keeps its pool from being deleted and then waits for its worker's row, so that
+ * a delete that took workers before the pool could wait for it in a circle.
+ */
+async function lockForDelete({ db, dialect }: Scope, workPoolId: string): Promise<void> {
+  if (dialect === 'sqlite') return
+  await db.selectFrom('work_pool').select('id').where('id', '=', workPoolId).forUpdate().execute()
 }
