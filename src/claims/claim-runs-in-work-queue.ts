@@ -55,10 +55,13 @@ export async function claimRunsInWorkQueue<DB extends RequiredTables>(
   const workQueueId = check(idSchema, id, 'id')
   const { now, ...poll } = check(optionsSchema, options)
 
-  // A look first, so that the usual claim, which finds nothing, takes no lock. Inside a transaction, SQLite needs the write first.
+  // A look first, so that the usual claim, which finds nothing or a full pool, takes no lock. Inside a transaction, SQLite needs
+  // the write first.
   if (!session.isTransaction) {
-    const seen = await pollWorkQueue(open(session), workQueueId, { ...poll, lock: false })
+    const scope = open(session)
+    const seen = await pollWorkQueue(scope, workQueueId, { ...poll, lock: false })
     if (seen.runs.length === 0) return seen
+    if ((await readOpenPoolSlots(scope, seen.workQueue.workPoolId)) === 0) return { ...seen, runs: [] }
   }
   return await write(session, async (scope) => {
     const limit = await takeTurn(scope, workQueueId, poll.limit ?? NO_LIMIT)
