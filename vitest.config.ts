@@ -15,6 +15,7 @@ export default defineConfig({
     globalSetup: 'test/support/global-setup.ts',
     // Databases are made for each test, and the slowest machine that runs this has two cores.
     testTimeout: 30_000,
+    reporters: ['default', ['json', { outputFile: 'coverage/results.json' }]],
     hookTimeout: 60_000,
     coverage: {
       provider: 'v8',

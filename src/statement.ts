@@ -43,6 +43,6 @@ export async function runStatement<Row>(
     texts.set(key, text)
   }
   const parameters = text.names.map((name) => values[name])
-  const { rows } = await db.executeQuery(CompiledQuery.raw(text.sql, parameters) as CompiledQuery<Row>)
+  const { rows } = await db.executeQuery<Row>(CompiledQuery.raw(text.sql, parameters))
   return rows
 }

@@ -22,7 +22,6 @@ function flowRunHeading({ flowRunId, handedOut }: FlowRunExplanation): string[] 
 
 function workQueueHeading(queue: WorkQueueExplanation): string[] {
   const number = (runs: number): string => (runs >= queue.countLimit ? `${queue.countLimit} or more` : String(runs))
-  const slots = (open: number | null): string => (open === null ? 'no limit' : `${open} open`)
   return [
     `Work queue ${JSON.stringify(queue.workQueueName)} of work pool ${JSON.stringify(queue.workPoolName)}: ${queue.status}`,
     `  scheduled ${number(queue.scheduled)}, due ${number(queue.due)}, late ${number(queue.late)}, active ${number(queue.active)}`,
@@ -30,4 +29,8 @@ function workQueueHeading(queue: WorkQueueExplanation): string[] {
     `  next start: ${queue.nextStartTime?.toISOString() ?? 'none'}; last polled: ${queue.lastPolled?.toISOString() ?? 'never'}`,
     ...(queue.reasons.length === 0 ? ['  Nothing holds it back.'] : []),
   ]
+}
+
+function slots(open: number | null): string {
+  return open === null ? 'no limit' : `${open} open`
 }

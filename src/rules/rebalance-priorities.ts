@@ -47,14 +47,14 @@ export function rebalancePriorities(
   // Each of the others takes the first place at or below its own that is free: that moves as few as possible, each as
   // little as possible, since a queue can only be pushed by one that had to move or by an asked place.
   let last = 0
-  for (const queue of others.sort(byPriorityThenId)) {
+  for (const queue of others.toSorted(byPriorityThenId)) {
     let place = Math.max(queue.priority, last + 1)
     while (asked.has(place)) place++
     if (place !== queue.priority) changes.push([queue.id, place])
     last = place
   }
 
-  return new Map(changes.sort(([, a], [, b]) => a - b))
+  return new Map(changes.toSorted(([, a], [, b]) => a - b))
 }
 
 function byPriorityThenId(a: PrioritizedQueue, b: PrioritizedQueue): number {

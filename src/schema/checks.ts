@@ -86,7 +86,7 @@ export const pageShape: {
  * @param at - What the path of an issue begins with: the argument's name, or nothing for the main input.
  * @throws {InvalidInputError} with every problem that was found.
  */
-export function check<T>(schema: z.ZodType<T, unknown>, value: unknown, at = ''): T {
+export function check<T>(schema: z.ZodType<T>, value: unknown, at = ''): T {
   const result = schema.safeParse(value)
   if (result.success) return result.data
   throw new InvalidInputError(result.error.issues.flatMap((issue) => toInputIssues(issue, at)))

@@ -48,7 +48,7 @@ function json<T>(name: string): Column<T> {
 }
 
 function nullable<T>(column: Column<T>): Column<T | null> {
-  return { ...column, decode: (value) => (value === null ? null : column.decode(value)) } as Column<T | null>
+  return { ...column, decode: (value) => (value === null ? null : column.decode(value)) }
 }
 
 const filter: Column<QueueFilter> = {

@@ -60,7 +60,7 @@ export function factory({ plain: db, dialect }: Pick<TestDatabase, 'plain' | 'di
         )
         .execute()
     }
-    return complete.map((row) => row.id as string)
+    return complete.map((row) => row.id)
   }
   const one = async (table: keyof WorkQueueTables, row: Row): Promise<string> => {
     const [id] = await insert(table, [row])

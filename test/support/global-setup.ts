@@ -45,7 +45,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
       '-c',
       'max_connections=300',
     ],
-    onLog: (message) => log.push(String(message)),
+    onLog: (message) => log.push(message),
     onError: (message) => log.push(String(message)),
   })
   try {
