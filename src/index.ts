@@ -106,6 +106,15 @@ export {
 
 // Rules: pure decisions, without database or clock
 export { firstFreePriority } from './rules/first-free-priority.js'
+export {
+  type ExplainedFlowRun,
+  type FlowRunVerdict,
+  judgeFlowRun,
+  type LimitFacts,
+  type PlaceFacts,
+  type PoolFacts,
+  type QueueFacts,
+} from './rules/explain-flow-run.js'
 export type { AheadFacts, HolderFacts, Reason, ReasonFacts } from './rules/reasons.js'
 export { enterState, type EnteredState, type FlowRunFacts } from './rules/flow-run-transition.js'
 export { DEFAULT_HEALTH_CHECK_POLICY, evaluateHealth, type WorkQueueHealthPolicy } from './rules/health.js'
