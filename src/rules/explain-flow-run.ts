@@ -74,7 +74,8 @@ export interface FlowRunVerdict {
  *
  * @example
  * ```ts
- * const { handedOut, reasons } = judgeFlowRun(run, undefined, now)
+ * const facts = { ...run, workQueueName: null, isDue: true, isRetriedInProcess: false }
+ * const { reasons } = judgeFlowRun(facts, undefined, now)
  * reasons[0]?.sentence // 'It belongs to no work queue.'
  * ```
  */
