@@ -47,20 +47,24 @@ function inIdOrder(owners: readonly LimitOwner[]): LimitOwner[][] {
   return groups
 }
 
+/** First the locks, in id order, then the writing: in one statement, PostgreSQL would look up each row twice and might deadlock. */
 async function takeTurn(
-  { db, dialect, tables }: Scope,
+  scope: Scope,
   table: 'work_pool' | 'work_queue',
-  ids: string[],
+  ids: readonly string[],
 ): Promise<LimitOwner[]> {
-  const { rows } = await sql<OwnerRow>`
-    with turn as materialized (
+  const { db, dialect, tables } = scope
+  if (ids.length > 1) {
+    await sql`
       select owner.id from ${tables[table]} as owner
       where ${hasAnyId('owner.id', ids, dialect)}
       order by owner.id
       for no key update
-    )
+    `.execute(db)
+  }
+  const { rows } = await sql<OwnerRow>`
     update ${tables[table]} as owner set name = owner.name
-    from turn where owner.id = turn.id
+    where ${hasAnyId('owner.id', ids, dialect)}
     returning ${OWNER}
   `.execute(db)
   return rows.map(toLimitOwner)

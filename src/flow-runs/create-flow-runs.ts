@@ -44,38 +44,43 @@ export async function createFlowRuns<DB extends RequiredTables>(
   if (checked.length === 0) return []
 
   return await write(session, async (scope) => {
-    await refuseTakenIds(scope, checked)
     const names = await lockQueues(scope, checked)
     const runs = checked.map((input) => toFlowRun(input, names, now))
-
     const created = await insertRuns(scope, runs)
-    const stateIds = await insertFirstStates(
-      scope,
-      runs.filter(({ id }) => created.has(id)),
-      now,
-    )
+    const firsts = new Map(runs.map((run, index) => [run.id, index] as const).toReversed())
+    const isFirst = ({ id }: FlowRun, index: number): boolean => firsts.get(id) === index
+    const isCreated = ({ id }: FlowRun): boolean => created.has(id)
     const existing = await findByIdempotencyKey(
       scope,
-      runs.filter(({ id }) => !created.has(id)),
+      runs.filter((run) => !isCreated(run)),
     )
+    await refuseTakenIds(
+      scope,
+      runs,
+      (run, index) => (isCreated(run) && isFirst(run, index)) || existing.has(keyOf(run)),
+    )
+    const stateIds = await insertFirstStates(scope, runs.filter(isCreated), now)
     return runs.map((run) =>
-      created.has(run.id) ? { ...run, stateId: stateIds.get(run.id) ?? null } : (existing.get(keyOf(run)) ?? run),
+      isCreated(run) ? { ...run, stateId: stateIds.get(run.id) ?? null } : (existing.get(keyOf(run)) ?? run),
     )
   })
 }
 
-async function refuseTakenIds(scope: Scope, inputs: readonly FlowRunCreate[]): Promise<void> {
-  const ids = inputs.map(({ id }) => id).filter((id) => id !== undefined)
-  if (ids.length === 0) return
-  const taken = new Set<string>()
-  for (const run of await selectFlowRuns(scope, hasAnyId('run.id', ids, scope.dialect))) taken.add(run.id)
-  const issues = inputs.flatMap(({ id }, index) => {
-    if (id === undefined) return []
-    const isTaken = taken.has(id)
-    taken.add(id)
-    return isTaken ? [{ path: `${index}.id`, message: 'is taken' }] : []
-  })
-  if (issues.length > 0) throw new InvalidInputError(issues)
+/** Undoes what was inserted when an id was taken, since the caller's transaction may go on. */
+async function refuseTakenIds(
+  scope: Scope,
+  runs: readonly FlowRun[],
+  isSettled: (run: FlowRun, index: number) => boolean,
+): Promise<void> {
+  const issues = runs.flatMap((run, index) =>
+    isSettled(run, index) ? [] : [{ path: `${index}.id`, message: 'is taken' }],
+  )
+  if (issues.length === 0) return
+  const inserted = runs.filter(isSettled).map(({ id }) => id)
+  await sql`
+    delete from ${scope.tables.flow_run} as run where ${hasAnyId('run.id', inserted, scope.dialect)}
+  `.execute(scope.db)
+  throw new InvalidInputError(issues)
 }
 
 /** Makes sure that the queues exist and stay, in id order as everywhere, and returns their names. */
@@ -133,18 +138,22 @@ function toFlowRun(input: FlowRunCreate, queueNames: ReadonlyMap<string, string>
   }
 }
 
-/** Inserts the runs and returns the ids of those whose idempotency key was not taken. */
+/**
+ * Inserts the runs and returns the ids of those whose idempotency key and id were not taken. They are inserted in the order of
+ * their keys, so that two sessions that insert the same keys never wait for each other in a circle.
+ */
 async function insertRuns({ db, dialect }: Scope, runs: readonly FlowRun[]): Promise<Set<string>> {
   // The default of Prefect's own column is one that Prefect cannot read back on SQLite.
   const totalRunTime = dialect === 'sqlite' ? { total_run_time: '1970-01-01 00:00:00.000000' } : {}
   const created = new Set<string>()
-  for (let i = 0; i < runs.length; i += BATCH_SIZE) {
+  const inOrder = runs.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
+  for (let i = 0; i < inOrder.length; i += BATCH_SIZE) {
     const rows = await db
       .insertInto('flow_run')
       .values(
-        runs.slice(i, i + BATCH_SIZE).map((run) => ({ ...encode(flowRunColumns, run, dialect), ...totalRunTime })),
+        inOrder.slice(i, i + BATCH_SIZE).map((run) => ({ ...encode(flowRunColumns, run, dialect), ...totalRunTime })),
       )
-      .onConflict((conflict) => conflict.columns(['flow_id', 'idempotency_key']).doNothing())
+      .onConflict((conflict) => conflict.doNothing())
       .returning('id')
       .execute()
     for (const { id } of rows) created.add(id)
@@ -190,6 +199,6 @@ async function findByIdempotencyKey(scope: Scope, runs: readonly FlowRun[]): Pro
   return new Map(found.map((run) => [keyOf(run), run]))
 }
 
-function keyOf({ flowId, idempotencyKey }: FlowRun): string {
-  return `${flowId} ${idempotencyKey}`
+function keyOf({ flowId, idempotencyKey, id }: FlowRun): string {
+  return idempotencyKey === null ? id : `${flowId} ${idempotencyKey}`
 }

@@ -41,9 +41,11 @@ export const timeSchema: z.ZodType<Date, Date> = z
 // In JSON text, NUL is always escaped, and so are surrogates exactly when they are lone.
 const ESCAPED_NUL_OR_SURROGATE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/
 
-/** A JSON object. */
+const jsonObject = z.record(z.string(), z.json())
+
+/** A JSON object. It is taken as it is, not copied: a copy would lose a key such as `__proto__`. */
 export const jsonObjectSchema: z.ZodType<JsonObject, JsonObject> = z
-  .record(z.string(), z.json())
+  .custom<JsonObject>((value) => jsonObject.safeParse(value).success, 'must be a JSON object')
   .refine(
     (value) => !ESCAPED_NUL_OR_SURROGATE.test(JSON.stringify(value)),
     'must not contain NUL characters or lone surrogates',

@@ -2,9 +2,10 @@ import { type RawBuilder, sql } from 'kysely'
 import { z } from 'zod'
 import { check, countSchema, type NowOption, nowShape } from '../schema/checks.js'
 import { decode, selection, workerColumns } from '../schema/columns.js'
+import { hasAnyId } from '../schema/conditions.js'
 import type { Worker } from '../schema/records.js'
 import { encodeTime } from '../schema/values.js'
-import { open, type RequiredTables, type Scope, type Session } from '../session.js'
+import { type RequiredTables, type Scope, type Session, write } from '../session.js'
 
 /** When a worker counts as gone. */
 export interface MarkWorkersOfflineOptions extends NowOption {
@@ -21,7 +22,7 @@ const optionsSchema = z.strictObject({
 })
 
 /**
- * Marks workers OFFLINE that are ONLINE but were silent for more than so many of their heartbeat intervals. One statement.
+ * Marks workers OFFLINE that are ONLINE but were silent for more than so many of their heartbeat intervals.
  *
  * A host calls it on a timer; several servers may. A worker that sends a heartbeat at the same moment stays ONLINE.
  *
@@ -41,22 +42,27 @@ export async function markWorkersOffline<DB extends RequiredTables>(
   options: MarkWorkersOfflineOptions = {},
 ): Promise<Worker[]> {
   const { inactivityHeartbeatMultiple, fallbackHeartbeatIntervalSeconds, now } = check(optionsSchema, options)
-  const { db, dialect, tables } = open(session)
-  const allowedSeconds = sql`
-    (coalesce(heartbeat_interval_seconds, ${sql.lit(fallbackHeartbeatIntervalSeconds)})
-      * ${sql.lit(inactivityHeartbeatMultiple)})`
-  const lock = dialect === 'postgres' ? sql`order by id for no key update skip locked` : sql``
-  const { rows } = await sql<{ id: string }>`
-    update ${tables.worker}
-    set status = 'OFFLINE', updated = ${encodeTime(now, dialect)}
-    where id in (
-      select id from ${tables.worker}
-      where status = 'ONLINE' and last_heartbeat_time < ${secondsBefore(now, allowedSeconds, dialect)}
-      ${lock}
-    )
-    returning ${selection(workerColumns, dialect, 'worker')}
-  `.execute(db)
-  return rows.map((row) => decode(workerColumns, row)).toSorted((a, b) => (a.id < b.id ? -1 : 1))
+  return await write(session, async (scope) => {
+    const { db, dialect, tables } = scope
+    const allowedSeconds = sql`
+      (coalesce(worker.heartbeat_interval_seconds, ${sql.lit(fallbackHeartbeatIntervalSeconds)})
+        * ${sql.lit(inactivityHeartbeatMultiple)})`
+    const { rows } = await sql<object>`
+      select ${selection(workerColumns, dialect, 'worker')}
+      from ${tables.worker} as worker
+      where worker.status = 'ONLINE' and worker.last_heartbeat_time < ${secondsBefore(now, allowedSeconds, dialect)}
+      order by worker.id
+      ${dialect === 'postgres' ? sql`for no key update skip locked` : sql``}
+    `.execute(db)
+    const silent = rows.map((row) => decode(workerColumns, row))
+    const ids = silent.map(({ id }) => id)
+    if (ids.length === 0) return []
+    await sql`
+      update ${tables.worker} as worker set status = 'OFFLINE', updated = ${encodeTime(now, dialect)}
+      where ${hasAnyId('worker.id', ids, dialect)}
+    `.execute(db)
+    return silent.map((worker): Worker => ({ ...worker, status: 'OFFLINE', updated: now }))
+  })
 }
 
 /** The time so many seconds before `now`, as the database works it out for each row. */

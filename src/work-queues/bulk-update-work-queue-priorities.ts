@@ -7,11 +7,17 @@ import { lockWorkQueues } from './lock-work-queues.js'
 import { readPriorities, rebalance, writePriorities } from './priorities.js'
 
 const newPrioritiesSchema = z
-  .record(idSchema, prioritySchema)
+  .record(z.string(), prioritySchema)
   .refine(
     (priorities) => new Set(Object.values(priorities)).size === Object.keys(priorities).length,
     'must not ask for one priority twice',
   )
+  .refine(
+    (priorities) =>
+      new Set(Object.keys(priorities).map((id) => id.toLowerCase())).size === Object.keys(priorities).length,
+    'must not ask for two priorities of one queue',
+  )
+  .pipe(z.record(idSchema, prioritySchema))
 
 /**
  * Gives some of a pool's work queues new priorities, all at once.

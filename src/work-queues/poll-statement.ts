@@ -49,24 +49,72 @@ export function allowance({ tables, dialect }: Scope, queue: QueueReference, ask
  * they are the whole rows: looked up by a join, whose size the planner guesses from the backlog, they might cost a scan.
  */
 export function dueRuns(
-  { tables, dialect }: Scope,
+  scope: Scope,
   queue: QueueReference,
   scheduledBefore: Fragment | undefined,
   lock: boolean,
 ): Fragment {
-  const columns = dialect === 'postgres' ? sql`run.*` : sql`run.next_scheduled_start_time, run.id`
-  const parts = membership(queue).map(
-    (isMember): Fragment => sql`
-      select * from (
-        select ${columns} from ${tables.flow_run} as run
-        where ${isMember} and ${isDue(scheduledBefore)}
-        order by ${handOutOrder}
-        limit (select runs from allowed)
-        ${lock && dialect === 'postgres' ? sql`for update skip locked` : sql``}
-      ) as part`,
+  const allowed = sql`(select runs from allowed)`
+  const isPostgres = scope.dialect === 'postgres'
+  if (lock && isPostgres) return lockedDueRuns(scope, queue, scheduledBefore)
+  const columns = isPostgres ? sql`run.*` : sql`run.next_scheduled_start_time, run.id`
+  const parts = membership(queue).map((isMember) =>
+    firstDueRuns(scope, columns, isMember, scheduledBefore, allowed, sql``),
   )
   return sql`
     select * from (${sql.join(parts, sql` union all `)}) as run
     order by ${handOutOrder}
-    limit (select runs from allowed)`
+    limit ${allowed}`
+}
+
+/**
+ * The same, locked, past what another transaction has locked. First it is seen how many runs of each part are wanted, so that no
+ * part locks more: a lock cannot be put on a union.
+ */
+function lockedDueRuns(scope: Scope, queue: QueueReference, scheduledBefore: Fragment | undefined): Fragment {
+  const seen = membership(queue).map((isMember, part) =>
+    firstDueRuns(
+      scope,
+      sql`${sql.lit(part)} as part, run.next_scheduled_start_time, run.id`,
+      isMember,
+      scheduledBefore,
+      sql`(select runs from allowed)`,
+      sql``,
+    ),
+  )
+  const locked = membership(queue).map((isMember, part) =>
+    firstDueRuns(
+      scope,
+      sql`run.*`,
+      isMember,
+      scheduledBefore,
+      sql`(select count(*) from wanted where part = ${sql.lit(part)})`,
+      sql`for update skip locked`,
+    ),
+  )
+  return sql`
+    with wanted as materialized (
+      select run.part from (${sql.join(seen, sql` union all `)}) as run
+      order by ${handOutOrder}
+      limit (select runs from allowed)
+    )
+    ${sql.join(locked, sql` union all `)}`
+}
+
+function firstDueRuns(
+  { tables }: Scope,
+  columns: Fragment,
+  isMember: Fragment,
+  scheduledBefore: Fragment | undefined,
+  limit: Fragment,
+  lock: Fragment,
+): Fragment {
+  return sql`
+    select * from (
+      select ${columns} from ${tables.flow_run} as run
+      where ${isMember} and ${isDue(scheduledBefore)}
+      order by ${handOutOrder}
+      limit ${limit}
+      ${lock}
+    ) as part`
 }

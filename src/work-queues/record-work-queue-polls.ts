@@ -3,7 +3,8 @@ import { z } from 'zod'
 import { check, idSchema, type NowOption, nowShape } from '../schema/checks.js'
 import { hasAnyId } from '../schema/conditions.js'
 import { encodeTime } from '../schema/values.js'
-import { open, type RequiredTables, type Session } from '../session.js'
+import { open, type RequiredTables, type Scope, type Session, write } from '../session.js'
+import { lockWorkQueues } from './lock-work-queues.js'
 
 /** Which queues were polled. */
 export interface WorkQueuePolls extends NowOption {
@@ -23,7 +24,7 @@ const pollsSchema = z.strictObject({
  * Records that work queues were polled: sets `lastPolled` on all of them, and the status READY on the ready ones that are not
  * paused. Ids of no queue are ignored; without any id nothing is asked of the database.
  *
- * One statement. On PostgreSQL it locks the rows in id order, so that many servers can record polls at once.
+ * On PostgreSQL the rows are locked in id order, so that many servers can record polls at once. For one queue it is one statement.
  *
  * @throws {InvalidInputError} when an id or `now` is not valid.
  *
@@ -40,21 +41,32 @@ export async function recordWorkQueuePolls<DB extends RequiredTables>(
   const ids = [...new Set([...polledWorkQueueIds, ...readyWorkQueueIds])]
   if (ids.length === 0) return
 
-  const { db, dialect, tables } = open(session)
-  const polled = hasAnyId('queue.id', ids, dialect)
-  const isReady = sql`${hasAnyId('queue.id', readyWorkQueueIds, dialect)} and not queue.is_paused`
-  const lock = dialect === 'postgres' ? sql`order by queue.id for no key update` : sql``
+  // One row needs no order. Several are locked by a statement of their own: PostgreSQL locks and updates them in one statement too,
+  // but then looks up each row twice, by its old version, and two such statements were seen to deadlock on one row.
+  const scope = open(session)
+  if (ids.length === 1 || scope.dialect === 'sqlite') await writePolls(scope, ids, readyWorkQueueIds, now)
+  else {
+    await write(session, async (transaction) => {
+      await lockWorkQueues(transaction, ids)
+      await writePolls(transaction, ids, readyWorkQueueIds, now)
+    })
+  }
+}
+
+async function writePolls(
+  { db, dialect, tables }: Scope,
+  ids: readonly string[],
+  readyIds: readonly string[],
+  now: Date,
+): Promise<void> {
   const time = encodeTime(now, dialect)
   await sql`
-    with polled as materialized (
-      select queue.id, case when ${isReady} then 'READY' else queue.status end as status
-      from ${tables.work_queue} as queue
-      where ${polled}
-      ${lock}
-    )
-    update ${tables.work_queue} as queue
-    set last_polled = ${time}, updated = ${time}, status = polled.status
-    from polled
-    where queue.id = polled.id
+    update ${tables.work_queue} as queue set
+      last_polled = ${time},
+      updated = ${time},
+      status = case
+        when ${hasAnyId('queue.id', readyIds, dialect)} and not queue.is_paused then 'READY' else queue.status
+      end
+    where ${hasAnyId('queue.id', ids, dialect)}
   `.execute(db)
 }

@@ -1,0 +1,213 @@
+import { addSeconds } from 'date-fns'
+import {
+  countFlowRuns,
+  createFlowRuns,
+  type FlowRun,
+  type FlowRunCreate,
+  readFlowRun,
+  readFlowRuns,
+  STATE_TYPES,
+} from 'kysely-work-queues'
+import { expect, test } from 'vitest'
+import { describeOnDatabases } from '../support/describe-databases.js'
+import { allRows, testId } from '../support/factory.js'
+
+const now = new Date('2035-01-01T12:00:00.123Z')
+
+const json = {
+  snake_case: { nested_key: [1, -2.5, 1e21, null, true, { camelCase: 'é 😀 \u2028 \\ " \n, [{' }], empty: [[], {}] },
+  camelCase: { 'a.b': 0 },
+  'ключ 键': '{"like": ["JSON"]}',
+  '': 'an empty key',
+}
+
+/** An input with every key. */
+const full: Required<FlowRunCreate> = {
+  id: testId(1),
+  name: 'nightly',
+  flowId: testId(2),
+  deploymentId: testId(3),
+  workQueueId: null,
+  workQueueName: 'etl',
+  stateType: 'RUNNING',
+  stateName: 'Retrying',
+  stateTimestamp: addSeconds(now, -1),
+  runCount: 2,
+  expectedStartTime: addSeconds(now, -2),
+  nextScheduledStartTime: addSeconds(now, -3),
+  startTime: addSeconds(now, -4),
+  endTime: addSeconds(now, -5),
+  parameters: json,
+  context: { context_key: json },
+  tags: ['a', 'é', 'a_b', '"', '1', '[1]'],
+  labels: { label_key: json },
+  idempotencyKey: "key '1'",
+  parentTaskRunId: testId(4),
+  infrastructurePid: 'host:42',
+  jobVariables: { env: { MY_VAR: '1', myVar: '2' } },
+  empiricalPolicy: { retry_type: 'in_process', retryDelay: [1] },
+  autoScheduled: true,
+}
+
+describeOnDatabases('createFlowRuns', (t) => {
+  const states = async (): Promise<{ flowRunId: string; id: string; type: string; name: string }[]> =>
+    await t.database.plain
+      .selectFrom('flow_run_state')
+      .select(['flow_run_id as flowRunId', 'id', 'type', 'name'])
+      .orderBy('flow_run_id')
+      .execute()
+
+  test('stores every value that is given', async () => {
+    const [run] = await createFlowRuns(t.db, [full], { now })
+    expect(run).toEqual({ ...full, created: now, updated: now, stateId: run?.stateId })
+    expect(await readFlowRun(t.db, testId(1))).toEqual(run)
+  })
+
+  test('gives defaults to what is absent', async () => {
+    const [run] = await createFlowRuns(t.db, [{}], { now })
+    const expected: FlowRun = {
+      id: String(run?.id),
+      created: now,
+      updated: now,
+      name: String(run?.name),
+      flowId: String(run?.flowId),
+      deploymentId: null,
+      workQueueId: null,
+      workQueueName: null,
+      stateId: String(run?.stateId),
+      stateType: 'SCHEDULED',
+      stateName: 'Scheduled',
+      stateTimestamp: now,
+      runCount: 0,
+      expectedStartTime: null,
+      nextScheduledStartTime: null,
+      startTime: null,
+      endTime: null,
+      parameters: {},
+      context: {},
+      tags: [],
+      labels: null,
+      idempotencyKey: null,
+      parentTaskRunId: null,
+      infrastructurePid: null,
+      jobVariables: {},
+      empiricalPolicy: {},
+      autoScheduled: false,
+    }
+    expect(run).toEqual(expected)
+    expect(run?.id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+    expect(run?.name).toContain(String(run?.id))
+    expect(await readFlowRun(t.db, expected.id)).toEqual(run)
+  })
+
+  test('keeps null as null, and absent as its default', async () => {
+    const nulls = { labels: null, jobVariables: null, expectedStartTime: null, nextScheduledStartTime: now }
+    const [run, other] = await createFlowRuns(t.db, [nulls, { nextScheduledStartTime: now }])
+    expect(await readFlowRun(t.db, String(run?.id))).toMatchObject(nulls)
+    expect(await readFlowRun(t.db, String(other?.id))).toMatchObject({ jobVariables: {}, expectedStartTime: now })
+  })
+
+  test('ids grow in the order of the inputs', async () => {
+    const runs = await createFlowRuns(
+      t.db,
+      Array.from({ length: 50 }, () => ({})),
+    )
+    const ids = runs.map(({ id }) => id)
+    expect(ids).toEqual(ids.toSorted())
+    expect((await readFlowRuns(t.db)).map(({ id }) => id)).toEqual(ids)
+  })
+
+  test('a run takes the name of its queue, unless it has another', async () => {
+    const workQueueId = await t.make.queue({ name: 'etl' })
+    const runs = await createFlowRuns(t.db, [
+      { workQueueId },
+      { workQueueId, workQueueName: 'other' },
+      { workQueueId: workQueueId.toUpperCase(), workQueueName: null },
+      { workQueueName: 'etl' },
+    ])
+    expect(runs.map((run) => [run.workQueueId, run.workQueueName])).toEqual([
+      [workQueueId, 'etl'],
+      [workQueueId, 'other'],
+      [workQueueId, null],
+      [null, 'etl'],
+    ])
+    expect(await readFlowRuns(t.db)).toEqual(runs)
+  })
+
+  test.each([...STATE_TYPES, null])('writes the first state %s', async (stateType) => {
+    const [run] = await createFlowRuns(t.db, [{ stateType }], { now })
+    const expected =
+      stateType === null ? [] : [{ flowRunId: run?.id, id: run?.stateId, type: stateType, name: run?.stateName }]
+    expect(await states()).toEqual(expected)
+    expect(run?.stateName?.toUpperCase() ?? null).toBe(stateType)
+    expect(run?.stateTimestamp).toEqual(stateType === null ? null : now)
+    expect(await readFlowRun(t.db, String(run?.id))).toEqual(run)
+  })
+
+  test('a thousand and more at once are all created, in order, each with its state', async () => {
+    const inputs = Array.from({ length: 2345 }, (_, n) => ({
+      name: `run ${n}`,
+      tags: [`tag ${n}`],
+      nextScheduledStartTime: addSeconds(now, n),
+    }))
+    const runs = await createFlowRuns(t.db, inputs, { now })
+    expect(runs.map(({ name, tags, nextScheduledStartTime }) => ({ name, tags, nextScheduledStartTime }))).toEqual(
+      inputs,
+    )
+    expect(await readFlowRuns(t.db)).toEqual(runs)
+    const written = new Map((await states()).map(({ flowRunId, id }) => [flowRunId, id]))
+    expect(runs.map(({ id }) => written.get(id))).toEqual(runs.map(({ stateId }) => stateId))
+  })
+
+  test('none are none, without a question to the database', async () => {
+    t.database.statements.length = 0
+    expect(await createFlowRuns(t.db, [])).toEqual([])
+    expect(t.database.statements).toEqual([])
+  })
+
+  test('an idempotency key that the flow has is answered with the run that has it', async () => {
+    const flowId = testId(1)
+    const [first] = await createFlowRuns(t.db, [{ flowId, idempotencyKey: 'k', name: 'first', tags: ['a'] }])
+    const before = await allRows(t.database)
+    const again = await createFlowRuns(t.db, [{ flowId: flowId.toUpperCase(), idempotencyKey: 'k', name: 'second' }])
+    expect(again).toEqual([first])
+    expect(await allRows(t.database)).toEqual(before)
+  })
+
+  test('idempotency keys are kept apart by flow, and hold within one call', async () => {
+    const [flow, other] = [testId(1), testId(2)]
+    const runs = await createFlowRuns(t.db, [
+      { flowId: flow, idempotencyKey: 'k', name: 'a' },
+      { flowId: other, idempotencyKey: 'k', name: 'b' },
+      { flowId: flow, idempotencyKey: 'k', name: 'c' },
+      { flowId: flow, idempotencyKey: 'l', name: 'd' },
+      { flowId: flow, name: 'e' },
+      { flowId: flow, name: 'f' },
+    ])
+    expect(runs.map(({ name }) => name)).toEqual(['a', 'b', 'a', 'd', 'e', 'f'])
+    expect(await countFlowRuns(t.db)).toBe(5)
+    expect(await states()).toHaveLength(5)
+  })
+
+  test('an id that is taken is refused, and nothing is created', async () => {
+    const taken = await t.make.run()
+    const free = testId(5)
+    const before = await allRows(t.database)
+    const refused = createFlowRuns(t.db, [{}, { id: taken }, { id: free }, { id: free.toUpperCase() }])
+    await expect(refused).rejects.toMatchObject({
+      name: 'InvalidInputError',
+      issues: [{ path: '1.id' }, { path: '3.id' }],
+    })
+    expect(await allRows(t.database)).toEqual(before)
+  })
+
+  test('a queue that does not exist is an error, and nothing is created', async () => {
+    const workQueueId = await t.make.queue()
+    const missing = testId(404)
+    await expect(createFlowRuns(t.db, [{ workQueueId }, { workQueueId: missing }])).rejects.toMatchObject({
+      name: 'WorkQueueNotFoundError',
+      id: missing,
+    })
+    expect(await countFlowRuns(t.db)).toBe(0)
+  })
+})
