@@ -16,7 +16,7 @@ import {
 import type { WorkQueueTables } from 'kysely-work-queues'
 import { migrations } from 'kysely-work-queues/migrations'
 import pg from 'pg'
-import { inject } from 'vitest'
+import { takePostgresDatabase } from './postgres-databases.js'
 
 /** A migrated database of a test's own. */
 export interface TestDatabase extends AsyncDisposable {
@@ -117,7 +117,7 @@ function postgresKind(name: string, settings: HostSettings): DatabaseKind {
     dialect: 'postgres',
     hasConnections: true,
     async create() {
-      const database = await createPostgresDatabase(settings.schema)
+      const database = await takePostgresDatabase(settings.schema ?? 'public', migrate)
       const opened: Kysely<WorkQueueTables>[] = []
       const connect = (host: HostSettings, statements?: string[]) => {
         const pool = new pg.Pool({
@@ -140,7 +140,7 @@ function postgresKind(name: string, settings: HostSettings): DatabaseKind {
         connect: () => connect(settings),
         ...destroying(async () => {
           await Promise.all(opened.map((db) => db.destroy()))
-          await database.drop()
+          await database.giveBack()
         }),
       }
     },
@@ -164,54 +164,6 @@ async function migrate(db: Kysely<any>): Promise<void> {
   const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } })
   const { error } = await migrator.migrateToLatest()
   if (error !== undefined) throw error
-}
-
-// Migrating takes longer than copying a migrated database, so each worker migrates one for each schema.
-const templates = new Map<string, Promise<string>>()
-let counter = 0
-
-async function createPostgresDatabase(schema = 'public'): Promise<{ url: string; drop: () => Promise<void> }> {
-  let template = templates.get(schema)
-  if (template === undefined) {
-    template = createTemplate(schema)
-    templates.set(schema, template)
-  }
-  const name = uniqueName('test')
-  await asAdministrator(`create database ${name} template ${await template}`)
-  return { url: urlOf(name), drop: () => asAdministrator(`drop database ${name} with (force)`) }
-}
-
-async function createTemplate(schema: string): Promise<string> {
-  const name = uniqueName('template')
-  await asAdministrator(`create database ${name}`)
-  const db = new Kysely<any>({
-    dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: urlOf(name), max: 1 }) }),
-  })
-  await db.schema.createSchema(schema).ifNotExists().execute()
-  await migrate(schema === 'public' ? db : db.withSchema(schema))
-  await db.destroy()
-  return name
-}
-
-/** A name that no other worker, and no earlier run on the same server, has used. */
-function uniqueName(kind: string): string {
-  return `kysely_work_queues_${kind}_${process.pid}_${Date.now()}_${++counter}`
-}
-
-function urlOf(database: string): string {
-  const url = new URL(inject('databaseUrl'))
-  url.pathname = `/${database}`
-  return url.href
-}
-
-async function asAdministrator(statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: inject('databaseUrl') })
-  await client.connect()
-  try {
-    await client.query(statement)
-  } finally {
-    await client.end()
-  }
 }
 
 /** Parsers as a host may have set them: raw text for times and JSON, bigints for integers. */
