@@ -18,6 +18,8 @@ export interface Factory {
   run(row?: Row): Promise<string>
   /** Many runs in one statement. */
   runs(rows: readonly Row[]): Promise<string[]>
+  /** Rows of any table, as they are given. */
+  rows(table: keyof WorkQueueTables, rows: readonly Row[]): Promise<string[]>
   /** A state of a run; `flow_run_id` is required. */
   state(row: Row): Promise<string>
   /** An ONLINE worker; `work_pool_id` is required. */
@@ -97,6 +99,7 @@ export function factory({ plain: db, dialect }: Pick<TestDatabase, 'plain' | 'di
         'flow_run',
         rows.map((row) => withStateName({ ...runDefaults(), ...row })),
       ),
+    rows: insert,
     state: (row) => one('flow_run_state', { type: 'SCHEDULED', name: 'Scheduled', ...row }),
     worker: (row) => one('worker', { name: `worker-${++counter}`, status: 'ONLINE', ...row }),
     async set(table, id, row) {
