@@ -4,7 +4,7 @@ import { WorkQueueNotFoundError } from '../errors.js'
 import { openSlots } from '../rules/open-slots.js'
 import { WORK_QUEUE_SLOT_STATES } from '../rules/states.js'
 import { enterStates } from '../flow-runs/enter-states.js'
-import { check, countSchema, idSchema, type NowOption, nowShape, timeSchema } from '../schema/checks.js'
+import { check, countSchema, idSchema, lateNowShape, type NowOption, timeSchema } from '../schema/checks.js'
 import { isMemberById, NO_LIMIT, occupiesSlot } from '../schema/expressions.js'
 import { decodeInteger } from '../schema/values.js'
 import { open, type RequiredTables, type Scope, type Session, write } from '../session.js'
@@ -22,7 +22,7 @@ export interface ClaimRunsInWorkQueueOptions extends NowOption {
 const optionsSchema = z.strictObject({
   limit: countSchema.optional(),
   scheduledBefore: timeSchema.optional(),
-  ...nowShape,
+  ...lateNowShape,
 })
 
 /**
@@ -74,7 +74,7 @@ export async function claimRunsInWorkQueue<DB extends RequiredTables>(
     })
     return {
       workQueue: found.workQueue,
-      runs: await enterStates(scope, found.runs, { type: 'PENDING', timestamp: now }, now),
+      runs: await enterStates(scope, found.runs, { type: 'PENDING' }, now),
     }
   })
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { WORK_QUEUE_SLOT_STATES } from '../rules/states.js'
 import { enterStates } from '../flow-runs/enter-states.js'
-import { check, countSchema, idSchema, type NowOption, nowShape, timeSchema } from '../schema/checks.js'
+import { check, countSchema, idSchema, lateNowShape, type NowOption, timeSchema } from '../schema/checks.js'
 import { open, type RequiredTables, type Scope, type Session, write } from '../session.js'
 import { DEFAULT_POOL_POLL_LIMIT } from '../work-pools/get-scheduled-flow-runs.js'
 import { type PoolPoll, pollPools, type ScheduledFlowRun } from '../work-pools/poll-pools.js'
@@ -25,7 +25,7 @@ const optionsSchema = z.strictObject({
   workQueueIds: z.array(idSchema).optional(),
   scheduledBefore: timeSchema.optional(),
   limit: countSchema.default(DEFAULT_POOL_POLL_LIMIT),
-  ...nowShape,
+  ...lateNowShape,
 })
 
 /** For claims, CANCELLING runs occupy too, and runs that belong to a queue by name alone count against it. */
@@ -68,7 +68,7 @@ export async function claimScheduledFlowRuns<DB extends RequiredTables>(
     const flowRuns = await enterStates(
       scope,
       found.map(({ flowRun }) => flowRun),
-      { type: 'PENDING', timestamp: now },
+      { type: 'PENDING' },
       now,
     )
     const places = new Map(found.map((place) => [place.flowRun.id, place]))

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { z } from 'zod'
 import { enterStates } from '../flow-runs/enter-states.js'
 import { selectFlowRuns } from '../flow-runs/select-flow-runs.js'
-import { check, countSchema, idSchema, type NowOption, nowShape, timeSchema } from '../schema/checks.js'
+import { check, countSchema, idSchema, lateNowShape, type NowOption, timeSchema } from '../schema/checks.js'
 import { and, type Condition, hasAnyId } from '../schema/conditions.js'
 import type { FlowRun } from '../schema/records.js'
 import { encodeTime } from '../schema/values.js'
@@ -24,7 +24,7 @@ const optionsSchema = z.strictObject({
   pendingBefore: timeSchema,
   workQueueIds: z.array(idSchema).optional(),
   limit: countSchema.default(DEFAULT_LIMIT),
-  ...nowShape,
+  ...lateNowShape,
 })
 
 /**
@@ -62,6 +62,6 @@ export async function releaseStaleClaims<DB extends RequiredTables>(
         limit ${sql.lit(limit)}
         ${dialect === 'postgres' ? sql`for no key update skip locked` : sql``}`,
     )
-    return await enterStates(scope, runs, { type: 'SCHEDULED', timestamp: now }, now)
+    return await enterStates(scope, runs, { type: 'SCHEDULED' }, now)
   })
 }

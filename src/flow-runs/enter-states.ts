@@ -11,21 +11,24 @@ import { insertStates } from './insert-states.js'
 export interface WaitingState {
   readonly type: 'SCHEDULED' | 'PENDING'
   readonly name?: string
-  readonly timestamp: Date
-  readonly message?: string
 }
 
 /** When the run is due. Prefect forgets the next start time of a run that leaves SCHEDULED, and remembers the expected one. */
 const startTime = sql`coalesce(flow_run.next_scheduled_start_time, flow_run.expected_start_time)`
 
-/** Puts locked runs in a state, in two statements, and returns them as they now are. */
+/**
+ * Puts locked runs in a state, in two statements, and returns them as they now are.
+ *
+ * @param now - Default: the clock, which is read only now that the runs are locked.
+ */
 export async function enterStates(
   scope: Scope,
   runs: readonly FlowRun[],
   state: WaitingState,
-  now: Date,
+  now: Date | undefined,
 ): Promise<FlowRun[]> {
   if (runs.length === 0) return []
+  const timestamp = now ?? new Date()
   const { db, dialect, tables } = scope
   const name = state.name ?? defaultStateName(state.type)
   const stateIds = await insertStates(
@@ -33,10 +36,11 @@ export async function enterStates(
     runs.map((run) => ({
       ...state,
       name,
+      timestamp,
       flowRunId: run.id,
       scheduledTime: run.nextScheduledStartTime ?? run.expectedStartTime,
     })),
-    now,
+    timestamp,
   )
   const { rows } = await sql<object>`
     with entered as materialized (${pairs(stateIds, 'uuid', dialect)})
@@ -44,10 +48,10 @@ export async function enterStates(
       state_id = entered.value,
       state_type = ${sql.lit(state.type)},
       state_name = ${name},
-      state_timestamp = ${encodeTime(state.timestamp, dialect)},
+      state_timestamp = ${encodeTime(timestamp, dialect)},
       next_scheduled_start_time = ${state.type === 'SCHEDULED' ? startTime : sql`flow_run.next_scheduled_start_time`},
       end_time = null,
-      updated = ${encodeTime(now, dialect)}
+      updated = ${encodeTime(timestamp, dialect)}
     from entered
     where flow_run.id = entered.id
     returning ${selection(flowRunColumns, dialect, 'flow_run')}

@@ -1,14 +1,17 @@
 import { sql } from 'kysely'
+import { z } from 'zod'
 import { FlowRunNotFoundError } from '../errors.js'
 import { enterState } from '../rules/flow-run-transition.js'
 import { defaultStateName } from '../rules/states.js'
-import { check, idSchema, type NowOption, nowOptionSchema } from '../schema/checks.js'
+import { check, idSchema, lateNowShape, type NowOption } from '../schema/checks.js'
 import { encode, flowRunColumns } from '../schema/columns.js'
 import { type FlowRunStateInput, flowRunStateSchema } from '../schema/inputs.js'
 import type { FlowRun } from '../schema/records.js'
 import { type RequiredTables, type Session, write } from '../session.js'
 import { insertStates } from './insert-states.js'
 import { selectFlowRuns } from './select-flow-runs.js'
+
+const optionsSchema = z.strictObject(lateNowShape)
 
 /**
  * Puts a flow run in a state, and keeps the state in `flow_run_state`.
@@ -36,13 +39,14 @@ export async function setFlowRunState<DB extends RequiredTables>(
 ): Promise<FlowRun> {
   const flowRunId = check(idSchema, id, 'id')
   const { type, name, timestamp, scheduledTime, message } = check(flowRunStateSchema, state)
-  const { now } = check(nowOptionSchema, options)
+  const { now: given } = check(optionsSchema, options)
 
   return await write(session, async (scope) => {
     const lock = scope.dialect === 'postgres' ? sql`for no key update` : sql``
     const [run] = await selectFlowRuns(scope, sql`run.id = ${flowRunId}`, lock)
     if (run === undefined) throw new FlowRunNotFoundError(flowRunId)
 
+    const now = given ?? new Date()
     const facts = enterState(run, { type, name, timestamp: timestamp ?? now, scheduledTime })
     const stateIds = await insertStates(
       scope,

@@ -43,9 +43,16 @@ const ESCAPED_NUL_OR_SURROGATE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/
 
 const jsonObject = z.record(z.string(), z.json())
 
+/** SQLite's JSON functions go no deeper than 1,000 levels, and what recurses into a value would run out of stack soon after. */
+const MAX_LEVELS = 500
+
 /** A JSON object. It is taken as it is, not copied: a copy would lose a key such as `__proto__`. */
 export const jsonObjectSchema: z.ZodType<JsonObject, JsonObject> = z
-  .custom<JsonObject>((value) => jsonObject.safeParse(value).success, 'must be a JSON object')
+  .custom<JsonObject>((value) => isNestedWithin(MAX_LEVELS, value), {
+    message: `must not be nested deeper than ${MAX_LEVELS} levels`,
+    abort: true,
+  })
+  .refine((value) => jsonObject.safeParse(value).success, { message: 'must be a JSON object', abort: true })
   .refine(
     (value) => !ESCAPED_NUL_OR_SURROGATE.test(JSON.stringify(value)),
     'must not contain NUL characters or lone surrogates',
@@ -59,6 +66,12 @@ export interface NowOption {
 
 /** The shape of {@link NowOption}, to be spread into a schema of options. */
 export const nowShape: { now: z.ZodPrefault<z.ZodType<Date, Date>> } = { now: timeSchema.prefault(() => new Date()) }
+
+/**
+ * The same, for functions that take locks first: without `now` they read the clock when they hold them, so that the states of a
+ * run are in the order in which it entered them.
+ */
+export const lateNowShape: { now: z.ZodOptional<z.ZodType<Date, Date>> } = { now: timeSchema.optional() }
 
 /** Options that are nothing but {@link NowOption}. */
 export const nowOptionSchema: z.ZodType<{ now: Date }, NowOption> = z.strictObject(nowShape)
@@ -98,4 +111,10 @@ function toInputIssues(issue: z.core.$ZodIssue, at: string): InputIssue[] {
   const path = [...(at === '' ? [] : [at]), ...issue.path.map(String)]
   if (issue.code !== 'unrecognized_keys') return [{ path: path.join('.'), message: issue.message }]
   return issue.keys.map((key) => ({ path: [...path, key].join('.'), message: 'is not a known key' }))
+}
+
+/** Whether objects and arrays are in each other no deeper than so many levels. The first that is too deep ends the search. */
+function isNestedWithin(levels: number, value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  return levels > 0 && Object.values(value).every((part) => isNestedWithin(levels - 1, part))
 }

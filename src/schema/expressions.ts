@@ -54,6 +54,13 @@ export function isNotRetriedInProcess(dialect: Dialect): Condition {
 /** The order in which runs are handed out: by start time, those without one last, then by id. */
 export const handOutOrder: RawBuilder<unknown> = sql`run.next_scheduled_start_time asc nulls last, run.id asc`
 
+/**
+ * PostgreSQL: the order in which active runs are counted up to a limit, that of the indexes of active runs. Without an order, and
+ * after an `analyze` without a `vacuum`, the planner hopes to find as many sooner in a scan (300,000 runs: 65 ms against 0.06 ms);
+ * ordered by id alone it walks the primary key.
+ */
+export const orderOfActiveRuns: RawBuilder<unknown> = sql`order by run.state_type, run.id`
+
 /** The run comes before another in {@link handOutOrder}; the other has a start time. */
 export function comesBefore(startTime: RawBuilder<unknown>, id: RawBuilder<unknown>): Condition {
   return sql`(run.next_scheduled_start_time, run.id) < (${startTime}, ${id})`

@@ -51,15 +51,17 @@ export async function readWorkPoolSlotHolders<DB extends RequiredTables>(
   const isWithinLimit =
     workQueueIds === undefined || limitPerQueue === undefined
       ? sql`1 = 1`
-      : sql`run.place_in_queue <= ${sql.lit(limitPerQueue)}`
+      : sql`holder.place_in_queue <= ${sql.lit(limitPerQueue)}`
+  // By id first: for whole rows, SQLite without statistics takes the index of all runs of the queue.
   const { rows } = await sql<{ slotAcquiredAt: unknown }>`
     select ${selection(flowRunColumns, dialect, 'run')}, ${slotAcquiredAt(scope)} as "slotAcquiredAt"
     from (
-      select run.*, row_number() over (partition by run.work_queue_id order by run.id) as place_in_queue
+      select run.id, row_number() over (partition by run.work_queue_id order by run.id) as place_in_queue
       from ${tables.work_queue} as queue
       cross join ${tables.flow_run} as run
       where ${and(conditions)}
-    ) as run
+    ) as holder
+    join ${tables.flow_run} as run on run.id = holder.id
     where ${isWithinLimit}
     order by run.id asc
   `.execute(db)

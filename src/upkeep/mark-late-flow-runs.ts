@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { z } from 'zod'
 import { LATE_STATE_NAME } from '../rules/states.js'
-import { check, countSchema, type NowOption, nowShape, timeSchema } from '../schema/checks.js'
+import { check, countSchema, lateNowShape, type NowOption, timeSchema } from '../schema/checks.js'
 import { isDue, isOnTime } from '../schema/expressions.js'
 import type { FlowRun } from '../schema/records.js'
 import { encodeTime } from '../schema/values.js'
@@ -22,7 +22,7 @@ const DEFAULT_LIMIT = 400
 const optionsSchema = z.strictObject({
   scheduledBefore: timeSchema,
   limit: countSchema.default(DEFAULT_LIMIT),
-  ...nowShape,
+  ...lateNowShape,
 })
 
 /**
@@ -54,6 +54,6 @@ export async function markLateFlowRuns<DB extends RequiredTables>(
       sql`${isDue(sql`${encodeTime(scheduledBefore, scope.dialect)}`)} and ${isOnTime}`,
       sql`order by run.next_scheduled_start_time asc, run.id asc limit ${sql.lit(limit)} ${lock}`,
     )
-    return await enterStates(scope, runs, { type: 'SCHEDULED', name: LATE_STATE_NAME, timestamp: now }, now)
+    return await enterStates(scope, runs, { type: 'SCHEDULED', name: LATE_STATE_NAME }, now)
   })
 }

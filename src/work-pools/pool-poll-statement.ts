@@ -9,6 +9,7 @@ import {
   isNotRetriedInProcess,
   membership,
   occupiesSlot,
+  orderOfActiveRuns,
 } from '../schema/expressions.js'
 import type { Scope } from '../session.js'
 
@@ -189,6 +190,7 @@ function activeOfQueue(scope: Scope, { slots: { states, byName } }: PoolPollText
       select count(*) from (
         select 1 from ${scope.tables.flow_run} as run
         where ${isMember} and ${occupiesSlot(states)}
+        ${scope.dialect === 'postgres' ? orderOfActiveRuns : sql``}
         limit ${boundOf(scope, 'work_queue', 'queue')}
       ) as occupied)`,
   )

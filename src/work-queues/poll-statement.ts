@@ -1,6 +1,13 @@
 import { type RawBuilder, sql } from 'kysely'
 import { WORK_QUEUE_SLOT_STATES } from '../rules/states.js'
-import { handOutOrder, isDue, membership, occupiesSlot, type QueueReference } from '../schema/expressions.js'
+import {
+  handOutOrder,
+  isDue,
+  membership,
+  occupiesSlot,
+  orderOfActiveRuns,
+  type QueueReference,
+} from '../schema/expressions.js'
 import type { Scope } from '../session.js'
 
 // The parts of the statement that polls a queue by membership. Between them they name `allowed`, a table of one row: how many runs
@@ -28,6 +35,7 @@ export function allowance({ tables, dialect }: Scope, queue: QueueReference, ask
       (select count(*) from (
         select 1 from ${tables.flow_run} as run
         where ${isMember} and ${occupiesSlot(WORK_QUEUE_SLOT_STATES)}
+        ${dialect === 'postgres' ? orderOfActiveRuns : sql``}
         limit ${limit}
       ) as occupied)`,
   )

@@ -17,6 +17,7 @@ declare module 'vitest' {
 
 /** Gives the tests a PostgreSQL server: the one of `DATABASE_URL`, else a new one that lives as long as the run. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  keepExitCode()
   const prefix = `kwq_${process.pid}_${Date.now().toString(36)}`
   project.provide('databasePrefix', prefix)
   const given = process.env['DATABASE_URL']
@@ -67,6 +68,16 @@ export default async function setup(project: TestProject): Promise<() => Promise
     await server.stop()
     await rm(directory, { recursive: true, force: true })
   }
+}
+
+/** The embedded PostgreSQL ends the process with 0 of its own accord, also when tests failed. */
+function keepExitCode(): void {
+  process.prependOnceListener('beforeExit', () => {
+    const code = process.exitCode
+    process.once('exit', () => {
+      process.exitCode = code
+    })
+  })
 }
 
 /** Leaves a server that is not ours as it was. */

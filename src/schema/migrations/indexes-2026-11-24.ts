@@ -34,17 +34,17 @@ const INDEXES: readonly Index[] = [
   {
     name: 'ix_flow_run__active_by_queue_id',
     table: 'flow_run',
-    on: `(work_queue_id, id, state_type) where ${ACTIVE} and work_queue_id is not null`,
+    on: `(work_queue_id, state_type, id) where ${ACTIVE} and work_queue_id is not null`,
   },
   {
     name: 'ix_flow_run__active_by_queue_name',
     table: 'flow_run',
-    on: `(work_queue_name, id, state_type) where ${ACTIVE} and work_queue_id is null`,
+    on: `(work_queue_name, state_type, id) where ${ACTIVE} and work_queue_id is null`,
   },
   {
     name: 'ix_flow_run__active_by_deployment',
     table: 'flow_run',
-    on: `(deployment_id, id, state_type) where ${ACTIVE} and deployment_id is not null`,
+    on: `(deployment_id, state_type, id) where ${ACTIVE} and deployment_id is not null`,
   },
   {
     name: 'ix_flow_run__late_by_queue_id',
