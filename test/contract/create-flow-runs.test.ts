@@ -134,14 +134,27 @@ describeOnDatabases('createFlowRuns', (t) => {
     expect(await readFlowRuns(t.db)).toEqual(runs)
   })
 
-  test.each([...STATE_TYPES, null])('writes the first state %s', async (stateType) => {
-    const [run] = await createFlowRuns(t.db, [{ stateType }], { now })
-    const expected =
-      stateType === null ? [] : [{ flowRunId: run?.id, id: run?.stateId, type: stateType, name: run?.stateName }]
-    expect(await states()).toEqual(expected)
-    expect(run?.stateName?.toUpperCase() ?? null).toBe(stateType)
-    expect(run?.stateTimestamp).toEqual(stateType === null ? null : now)
-    expect(await readFlowRun(t.db, String(run?.id))).toEqual(run)
+  test('writes the first state of each run that has one', async () => {
+    const types = [...STATE_TYPES, null]
+    const runs = await createFlowRuns(
+      t.db,
+      types.map((stateType) => ({ stateType })),
+      { now },
+    )
+    expect(runs.map(({ stateType }) => stateType)).toEqual(types)
+    expect(runs.map(({ stateName }) => stateName?.toUpperCase() ?? null)).toEqual(types)
+    expect(runs.map(({ stateTimestamp }) => stateTimestamp)).toEqual(types.map((type) => (type === null ? null : now)))
+    expect(await states()).toEqual(
+      runs
+        .filter(({ stateType }) => stateType !== null)
+        .map(({ id, stateId, stateType, stateName }) => ({
+          flowRunId: id,
+          id: stateId,
+          type: stateType,
+          name: stateName,
+        })),
+    )
+    expect(await readFlowRuns(t.db)).toEqual(runs)
   })
 
   test('a thousand and more at once are all created, in order, each with its state', async () => {

@@ -77,16 +77,15 @@ describeOnDatabases('getRunsInWorkQueue of a queue with a tag filter', (t) => {
     expect(await poll(id)).toEqual([own])
   })
 
-  test.each(STATE_TYPES)('a matching run that is %s is returned, occupies a slot, or neither', async (state_type) => {
-    const occupies = ['PENDING', 'RUNNING'].includes(state_type)
-    const id = await makeQueue(['a'], null, { concurrency_limit: 3 })
-    const [state] = await t.make.runs([
-      { ...deployed, tags: ['a'], state_type },
-      ...Array.from({ length: 5 }, () => ({ ...deployed, tags: ['a'] })),
-    ])
-    const runs = await poll(id)
-    expect(runs).toHaveLength(occupies ? 2 : 3)
-    expect(runs.includes(state ?? '')).toBe(state_type === 'SCHEDULED')
+  test('of the matching runs, SCHEDULED ones are returned, PENDING and RUNNING ones occupy slots', async () => {
+    for (const state_type of STATE_TYPES) {
+      const run: Row = { ...deployed, tags: [state_type] }
+      const id = await makeQueue([state_type], null, { concurrency_limit: 3 })
+      const [state] = await t.make.runs([{ ...run, state_type }, ...Array.from({ length: 5 }, () => run)])
+      const runs = await poll(id)
+      expect(runs, state_type).toHaveLength(['PENDING', 'RUNNING'].includes(state_type) ? 2 : 3)
+      expect(runs.includes(state ?? ''), state_type).toBe(state_type === 'SCHEDULED')
+    }
   })
 
   test('slots are occupied by runs that match the same filter, and by no others', async () => {

@@ -133,13 +133,19 @@ describeOnDatabases('getRunsInWorkQueue', (t) => {
     expect(await poll(id)).toHaveLength(1)
   })
 
-  test.each(STATE_TYPES)('a run that is %s occupies a slot, or does not', async (state_type) => {
-    const occupies = ['PENDING', 'RUNNING', 'CANCELLING'].includes(state_type)
-    const id = await t.make.queue({ name: 'etl', concurrency_limit: 3 })
-    await t.make.runs([{ work_queue_id: id, state_type }, ...Array.from({ length: 5 }, () => ({ work_queue_id: id }))])
-    expect(await poll(id)).toHaveLength(occupies ? 2 : 3)
-    await t.make.run({ work_queue_name: 'etl', state_type })
-    expect(await poll(id)).toHaveLength(occupies ? 1 : 3)
+  test('PENDING, RUNNING and CANCELLING runs occupy a slot, and no others', async () => {
+    for (const state_type of STATE_TYPES) {
+      const occupied = ['PENDING', 'RUNNING', 'CANCELLING'].includes(state_type) ? 1 : 0
+      const name = `queue of ${state_type}`
+      const id = await t.make.queue({ name, concurrency_limit: 3 })
+      await t.make.runs([
+        { work_queue_id: id, state_type },
+        ...Array.from({ length: 5 }, () => ({ work_queue_id: id })),
+      ])
+      expect(await poll(id), state_type).toHaveLength(3 - occupied)
+      await t.make.run({ work_queue_name: name, state_type })
+      expect(await poll(id), state_type).toHaveLength(3 - 2 * occupied)
+    }
   })
 
   test('slots are those of the queue’s own runs', async () => {

@@ -154,6 +154,17 @@ describeOnDatabases('what is taken as data', (t) => {
     expect(Object.keys(run?.parameters ?? {})).toContain('__proto__')
   })
 
+  test('JSON nested too deep, which is kept or refused, but breaks nothing', async () => {
+    for (const depth of [500, 5000, 20_000]) {
+      const parameters = { deep: JSON.parse('['.repeat(depth) + ']'.repeat(depth)) as unknown }
+      const created = await createFlowRuns(t.db, [{ parameters }]).then(
+        () => 'kept',
+        (error: Error) => error.name,
+      )
+      expect(['kept', 'InvalidInputError'], `${depth} levels`).toContain(created)
+    }
+  })
+
   test('numbers of JSON', async () => {
     const parameters = {
       a: [0, -1, 0.1, 1e21, 1e-7, 5e-324, Number.MAX_VALUE, Number.MAX_SAFE_INTEGER, 123_456_789.125],

@@ -1,62 +1,13 @@
-import { CompiledQuery, type Kysely, sql } from 'kysely'
-import {
-  countFlowRuns,
-  countWorkPools,
-  countWorkQueues,
-  ensureWorkQueueExists,
-  getRunsInWorkQueue,
-  readFlowRun,
-  readFlowRuns,
-  readWorkPool,
-  readWorkPoolByName,
-  readWorkPools,
-  readWorkQueue,
-  readWorkQueueByName,
-  readWorkQueues,
-  readWorkQueueStatus,
-  type WorkQueueTables,
-} from 'kysely-work-queues'
+import { CompiledQuery, sql } from 'kysely'
+import { getRunsInWorkQueue } from 'kysely-work-queues'
 import { expect, test } from 'vitest'
 import { postgres, sqliteMemory } from '../support/databases.js'
 import { describeOnDatabases } from '../support/describe-databases.js'
-
-type Db = Kysely<WorkQueueTables>
-
-interface Ids {
-  readonly pool: string
-  readonly queue: string
-  readonly filterQueue: string
-  readonly run: string
-}
-
-/** Every function that reads. */
-const reads: Record<string, (db: Db, ids: Ids) => Promise<unknown>> = {
-  readWorkQueue: (db, { queue }) => readWorkQueue(db, queue),
-  readWorkQueueByName: (db) => readWorkQueueByName(db, 'etl'),
-  readWorkQueues: (db) => readWorkQueues(db, { filter: { name: { any: ['etl'], startsWith: ['e'] } }, limit: 1 }),
-  countWorkQueues: (db) => countWorkQueues(db),
-  readWorkQueueStatus: (db, { queue }) => readWorkQueueStatus(db, queue),
-  getRunsInWorkQueue: (db, { queue }) => getRunsInWorkQueue(db, queue, { limit: 1, scheduledBefore: new Date() }),
-  readWorkPool: (db, { pool }) => readWorkPool(db, pool),
-  readWorkPoolByName: (db) => readWorkPoolByName(db, 'default-agent-pool'),
-  readWorkPools: (db) => readWorkPools(db),
-  countWorkPools: (db) => countWorkPools(db),
-  readFlowRun: (db, { run }) => readFlowRun(db, run),
-  readFlowRuns: (db) => readFlowRuns(db, { filter: { tags: { all: ['a'] } } }),
-  countFlowRuns: (db) => countFlowRuns(db),
-  'ensureWorkQueueExists of a queue that exists': (db) => ensureWorkQueueExists(db, 'etl'),
-}
+import { makeRows, reads } from './calls.js'
 
 describeOnDatabases('a function that reads', (t) => {
-  const makeRows = async (): Promise<Ids> => {
-    const pool = await t.make.pool({ name: 'default-agent-pool' })
-    const queue = await t.make.queue({ name: 'etl', work_pool_id: pool, concurrency_limit: 10 })
-    const filterQueue = await t.make.queue({ filter: { tags: ['a'], deployment_ids: null }, work_pool_id: pool })
-    return { pool, queue, filterQueue, run: await t.make.run({ work_queue_id: queue, tags: ['a'] }) }
-  }
-
   test('is one statement, and neither locks nor opens a transaction', async () => {
-    const ids = await makeRows()
+    const ids = await makeRows(t.make)
     for (const [name, read] of Object.entries(reads)) {
       t.database.statements.length = 0
       await read(t.db, ids)
@@ -67,7 +18,7 @@ describeOnDatabases('a function that reads', (t) => {
   })
 
   test('a poll of a queue with a tag filter takes a second statement, which neither locks nor writes', async () => {
-    const { filterQueue } = await makeRows()
+    const { filterQueue } = await makeRows(t.make)
     t.database.statements.length = 0
     await getRunsInWorkQueue(t.db, filterQueue)
     expect(t.database.statements).toHaveLength(2)
@@ -78,7 +29,7 @@ describeOnDatabases('a function that reads', (t) => {
   })
 
   test('a poll inside a transaction is one statement too, which locks on PostgreSQL only', async () => {
-    const { queue } = await makeRows()
+    const { queue } = await makeRows(t.make)
     await t.db.transaction().execute(async (trx) => {
       t.database.statements.length = 0
       await getRunsInWorkQueue(trx, queue)
@@ -89,7 +40,7 @@ describeOnDatabases('a function that reads', (t) => {
   })
 
   test('works where nothing may be written, and assigns no transaction id', async () => {
-    const ids = await makeRows()
+    const ids = await makeRows(t.make)
     // One connection, and not what Kysely knows as a transaction.
     await t.db.connection().execute(async (db) => {
       const isPostgres = t.kind.dialect === 'postgres'
@@ -107,7 +58,7 @@ describeOnDatabases('a function that reads', (t) => {
   })
 
   test('sends the same text whatever the values, so that a database can keep its plan', async () => {
-    const ids = await makeRows()
+    const ids = await makeRows(t.make)
     const other = await t.make.queue({ name: "other'" })
     const texts = async (limit: number, id: string): Promise<string[]> => {
       t.database.statements.length = 0

@@ -24,7 +24,7 @@ export function recorder({ plain, dialect }: Pick<TestDatabase, 'plain' | 'diale
   const connection: DatabaseConnection = {
     async executeQuery<R>(query: CompiledQuery) {
       queries.push(query)
-      return await plain.executeQuery<R>(query as CompiledQuery<R>)
+      return await plain.executeQuery<R>(query)
     },
     streamQuery() {
       throw new Error('not recorded')
@@ -47,7 +47,7 @@ export function recorder({ plain, dialect }: Pick<TestDatabase, 'plain' | 'diale
     createDriver: () => driver,
     createAdapter: () => (isPostgres ? new PostgresAdapter() : new SqliteAdapter()),
     createQueryCompiler: () => (isPostgres ? new PostgresQueryCompiler() : new SqliteQueryCompiler()),
-    createIntrospector: () => plain.introspection as never,
+    createIntrospector: () => plain.introspection,
   }
   return { db: new Kysely<WorkQueueTables>({ dialect: recording }), queries }
 }
