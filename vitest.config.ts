@@ -7,11 +7,12 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^kysely-work-queues\/migrations$/, replacement: path('src/migrations.ts') },
+      { find: /^kysely-work-queues\/testing$/, replacement: path('src/testing/index.ts') },
       { find: /^kysely-work-queues$/, replacement: path('src/index.ts') },
     ],
   },
   test: {
-    include: ['test/**/*.test.ts'],
+    include: ['test/**/*.test.ts', 'examples/*.test.ts'],
     globalSetup: 'test/support/global-setup.ts',
     // Databases are made for each test, and the slowest machine that runs this has two cores.
     testTimeout: 30_000,

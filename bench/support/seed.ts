@@ -9,7 +9,10 @@ export interface Backlog {
 }
 
 /** Inserts many runs with the database's own means: their times are a second apart, in the past. */
-export async function seedRuns(database: BenchDatabase, { workQueueId, count, stateType = 'SCHEDULED' }: Backlog): Promise<void> {
+export async function seedRuns(
+  database: BenchDatabase,
+  { workQueueId, count, stateType = 'SCHEDULED' }: Backlog,
+): Promise<void> {
   const name = stateType.charAt(0) + stateType.slice(1).toLowerCase()
   await database.run(
     database.name === 'PostgreSQL'

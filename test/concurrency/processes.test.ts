@@ -6,8 +6,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { openPostgres, openSqlite, type SoakDatabase } from './databases.js'
 import { soak } from './soak.js'
 
-// Claimers as real processes, some killed with SIGKILL, against an observer that counts the active runs itself. The long version
-// is `npm run soak`.
+// Claimers as real processes, some killed with SIGKILL, against an observer that counts the active runs itself.
 
 const isolations = ['read committed', 'repeatable read', 'serializable'] as const
 

@@ -124,7 +124,7 @@ class Replayer {
     const columns = await toColumns(args, this.#symbols, now)
     if (op === 'flow_runs.insert') {
       for (const { as, n, states, ...run } of columns['runs'] as Arguments[]) {
-        const id = await make.run({ id: flowRunId(n), ...(run) })
+        const id = await make.run({ id: flowRunId(n), ...run })
         this.#symbols.set(as, id)
         for (const state of (states ?? []) as Row[]) await make.state({ ...state, flow_run_id: id })
       }

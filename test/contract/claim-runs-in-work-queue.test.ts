@@ -57,7 +57,8 @@ describeOnDatabases('claimRunsInWorkQueue', (t) => {
     const after = await allRows(t.database)
     expect(runs.map((run) => run.id)).toEqual([a, b])
 
-    const untouched = (rows: object[] | undefined) => rows?.filter((row) => ![a, b].includes((row as { id: string }).id))
+    const untouched = (rows: object[] | undefined) =>
+      rows?.filter((row) => ![a, b].includes((row as { id: string }).id))
     expect(untouched(after['flow_run'])).toEqual(untouched(before['flow_run']))
     expect(untouched(after['flow_run'])).toContainEqual(expect.objectContaining({ id: c }))
     for (const table of ['work_pool', 'work_queue', 'worker']) expect(after[table]).toEqual(before[table])
@@ -174,24 +175,27 @@ describeOnDatabases('claimRunsInWorkQueue', (t) => {
 
   test('many runs are claimed at once, each with its state', async () => {
     const id = await t.make.queue()
-    const runs = await t.make.runs(Array.from({ length: 2100 }, (_, n) => due(n, { work_queue_id: id })))
+    const runs = await t.make.runs(Array.from({ length: 1010 }, (_, n) => due(n, { work_queue_id: id })))
     const claimed = (await claimRunsInWorkQueue(t.db, id, { now })).runs
     expect(claimed.map((run) => run.id)).toEqual(runs)
-    expect(new Set(claimed.map((run) => run.stateId)).size).toBe(2100)
-    expect((await allRows(t.database))['flow_run_state']).toHaveLength(2100)
+    expect(new Set(claimed.map((run) => run.stateId)).size).toBe(1010)
+    expect((await allRows(t.database))['flow_run_state']).toHaveLength(1010)
   })
 
-  test.each([
-    ['an id that is none', ['queue', {}], 'id'],
-    ['a negative limit', [testId(1), { limit: -1 }], 'limit'],
-    ['a fraction', [testId(1), { limit: 1.5 }], 'limit'],
-    ['a limit past what the databases store', [testId(1), { limit: 2 ** 31 }], 'limit'],
-    ['a time that is none', [testId(1), { scheduledBefore: new Date(Number.NaN) }], 'scheduledBefore'],
-    ['a `now` that is none', [testId(1), { now: '2035-01-01' }], 'now'],
-    ['an unknown key', [testId(1), { scheduledAfter: now }], 'scheduledAfter'],
-  ])('refuses %s before anything is asked of the database', async (_, args, path) => {
-    const call = claimRunsInWorkQueue(t.db, ...(args as [string, ClaimRunsInWorkQueueOptions]))
-    await expect(call).rejects.toMatchObject({ name: 'InvalidInputError', issues: [{ path }] })
+  test('refuses arguments that are not valid, before anything is asked of the database', async () => {
+    const refused: [path: string, id: string, options: object][] = [
+      ['id', 'queue', {}],
+      ['limit', testId(1), { limit: -1 }],
+      ['limit', testId(1), { limit: 1.5 }],
+      ['limit', testId(1), { limit: 2 ** 31 }],
+      ['scheduledBefore', testId(1), { scheduledBefore: new Date(Number.NaN) }],
+      ['now', testId(1), { now: '2035-01-01' }],
+      ['scheduledAfter', testId(1), { scheduledAfter: now }],
+    ]
+    for (const [path, id, options] of refused) {
+      const call = claimRunsInWorkQueue(t.db, id, options)
+      await expect(call, path).rejects.toMatchObject({ name: 'InvalidInputError', issues: [{ path }] })
+    }
     expect(t.database.statements).toEqual([])
   })
 })

@@ -1,25 +1,29 @@
+import { addMilliseconds } from 'date-fns'
 import { describe, expect, test } from 'vitest'
 import {
   type ExplainedFlowRun,
+  fullness,
+  type FlowRunVerdict,
   judgeFlowRun,
   type PlaceFacts,
   type PoolFacts,
   type QueueFacts,
+  warningsOf,
 } from '../../src/rules/explain-flow-run.js'
-import { toReason } from '../../src/rules/reasons.js'
 
 const now = new Date('2035-01-01T12:00:00Z')
-const due: ExplainedFlowRun = {
+
+const run: ExplainedFlowRun = {
   stateType: 'SCHEDULED',
   stateName: 'Scheduled',
   nextScheduledStartTime: now,
   isDue: true,
-  workQueueName: 'etl',
+  workQueueName: 'nightly',
   isRetriedInProcess: false,
 }
 const queue: QueueFacts = {
   id: 'q',
-  name: 'etl',
+  name: 'nightly',
   priority: 2,
   isPaused: false,
   lastPolled: now,
@@ -29,7 +33,7 @@ const queue: QueueFacts = {
 }
 const pool: PoolFacts = {
   id: 'p',
-  name: 'pool',
+  name: 'etl',
   type: 'process',
   isPaused: false,
   hasOnlineWorker: true,
@@ -47,76 +51,120 @@ const place: PlaceFacts = {
   isPassedOverInPool: false,
   poolPollLimit: 1000,
 }
-const holder = { flowRunId: 'h', name: 'holder', stateType: 'RUNNING', slotAcquiredAt: now } as const
-const full = { concurrencyLimit: 1, openSlots: 0, holders: [holder] }
-const ahead = { workQueueId: 'u', workQueueName: 'urgent', priority: 1, runs: 3 }
+const full = { concurrencyLimit: 1, openSlots: 0 }
+const ahead = [
+  { workQueueId: 'u', workQueueName: 'urgent', priority: 1, runs: 2 },
+  { workQueueId: 'q', workQueueName: 'nightly', priority: 2, runs: 1 },
+]
 
-/** The kinds of the reasons, or the verdict. */
-function kinds(run: Partial<ExplainedFlowRun>, changes?: Partial<PlaceFacts>): string[] {
-  const { handedOut, reasons } = judgeFlowRun({ ...due, ...run }, { ...place, ...changes }, now)
-  expect(handedOut).toBe(reasons.at(-1)?.kind === 'handed-out')
+function judge(changes: { run?: object; place?: object; queue?: object; pool?: object }): FlowRunVerdict {
+  return judgeFlowRun(
+    { ...run, ...changes.run },
+    { ...place, ...changes.place, queue: { ...queue, ...changes.queue }, pool: { ...pool, ...changes.pool } },
+    now,
+  )
+}
+
+function kinds(reasons: readonly { readonly kind: string }[]): string[] {
   return reasons.map(({ kind }) => kind)
 }
 
 describe('judgeFlowRun', () => {
-  test('finds nothing in the way', () => {
-    expect(kinds({})).toEqual(['handed-out'])
+  test('hands out a run that nothing keeps', () => {
+    expect(judge({})).toEqual({
+      handedOut: true,
+      reasons: [{ kind: 'handed-out', sentence: 'The next poll hands it out.' }],
+    })
   })
 
-  test('finds each thing that is in the way', () => {
-    expect(kinds({ stateType: 'RUNNING' })).toEqual(['not-scheduled'])
-    expect(kinds({ isDue: false })).toEqual(['not-due'])
-    expect(kinds({}, { isMember: false })).toEqual(['not-in-filter'])
-    expect(kinds({ isRetriedInProcess: true })).toEqual(['retried-in-process'])
-    expect(kinds({}, { queue: { ...queue, isPaused: true } })).toEqual(['queue-paused'])
-    expect(kinds({}, { pool: { ...pool, isPaused: true } })).toEqual(['pool-paused'])
-    expect(kinds({}, { queue: { ...queue, ...full } })).toEqual(['queue-full'])
-    expect(kinds({}, { pool: { ...pool, ...full } })).toEqual(['pool-full'])
-    expect(kinds({}, { queue: { ...queue, concurrencyLimit: 1, openSlots: 1 }, aheadInQueue: 1 })).toEqual(['behind'])
-    expect(kinds({}, { pool: { ...pool, concurrencyLimit: 3, openSlots: 3 }, aheadInPool: [ahead] })).toEqual([
-      'behind',
+  test.each<[string, Parameters<typeof judge>[0], string[]]>([
+    ['another state', { run: { stateType: 'PENDING' } }, ['not-scheduled']],
+    ['no state', { run: { stateType: null } }, ['not-scheduled']],
+    ['a start time to come', { run: { isDue: false } }, ['not-due']],
+    ['a filter', { place: { isMember: false } }, ['not-in-filter']],
+    ['a retry in its process', { run: { isRetriedInProcess: true } }, ['retried-in-process']],
+    ['a paused queue', { queue: { isPaused: true } }, ['queue-paused']],
+    ['a paused pool', { pool: { isPaused: true } }, ['pool-paused']],
+    ['a full queue', { queue: full }, ['queue-full']],
+    ['a full pool', { pool: full }, ['pool-full']],
+    [
+      'runs before it in its queue',
+      { place: { aheadInQueue: 1 }, queue: { concurrencyLimit: 1, openSlots: 1 } },
+      ['behind'],
+    ],
+    [
+      'runs before it in its pool',
+      { place: { aheadInPool: ahead }, pool: { concurrencyLimit: 3, openSlots: 3 } },
+      ['behind'],
+    ],
+    [
+      'a single run before it in its pool',
+      { place: { aheadInPool: ahead.slice(1) }, pool: { concurrencyLimit: 1, openSlots: 1 } },
+      ['behind'],
+    ],
+    ['more runs than a poll returns', { place: { aheadInPool: ahead, poolPollLimit: 3 } }, ['behind']],
+  ])('%s keeps a run', (_, changes, expected) => {
+    const { handedOut, reasons } = judge(changes)
+    expect(handedOut).toBe(false)
+    expect(kinds(reasons)).toEqual(expected)
+  })
+
+  test.each<[string, Parameters<typeof judge>[0]]>([
+    [
+      'runs before it in its queue, when there are more slots',
+      { place: { aheadInQueue: 1 }, queue: { concurrencyLimit: 2, openSlots: 2 } },
+    ],
+    [
+      'runs before it in its pool, when there are more slots',
+      { place: { aheadInPool: ahead }, pool: { concurrencyLimit: 4, openSlots: 4 } },
+    ],
+    ['runs before it in its pool, when a poll returns more', { place: { aheadInPool: ahead, poolPollLimit: 4 } }],
+  ])('%s do not keep a run', (_, changes) => {
+    expect(judge(changes).handedOut).toBe(true)
+  })
+
+  test('a pool does not keep a run that is polled by its queue’s name alone', () => {
+    const verdict = judge({
+      place: { isPolledByPool: false, aheadInPool: undefined },
+      pool: { isPaused: true, ...full },
+      run: { isRetriedInProcess: true },
+    })
+    expect(verdict.handedOut).toBe(true)
+  })
+
+  test('a run without a queue has no other reasons of a place', () => {
+    const { handedOut, reasons } = judgeFlowRun({ ...run, stateType: 'RUNNING', isDue: false }, undefined, now)
+    expect(handedOut).toBe(false)
+    expect(kinds(reasons)).toEqual(['not-scheduled', 'no-queue', 'not-due'])
+  })
+
+  test('gives the facts of what is before a run', () => {
+    expect(judge({ place: { aheadInQueue: 3 }, queue: { concurrencyLimit: 5, openSlots: 2 } }).reasons).toMatchObject([
+      {
+        kind: 'behind',
+        scope: 'queue',
+        runs: 3,
+        openSlots: 2,
+        ahead: [{ workQueueId: 'q', workQueueName: 'nightly', priority: 2, runs: 3 }],
+      },
     ])
-    expect(kinds({}, { aheadInPool: [{ ...ahead, runs: 1000 }] })).toEqual(['behind'])
-    const limited = { ...queue, concurrencyLimit: 2, openSlots: 1 }
-    expect(kinds({}, { queue: limited, aheadInPool: undefined, isPassedOverInPool: true })).toEqual(['queue-full'])
+    expect(judge({ place: { aheadInPool: ahead }, pool: { concurrencyLimit: 5, openSlots: 2 } }).reasons).toMatchObject(
+      [{ kind: 'behind', scope: 'pool', runs: 3, openSlots: 2, ahead }],
+    )
   })
 
-  test('lets a run through that has runs before it but slots enough', () => {
-    expect(kinds({}, { queue: { ...queue, concurrencyLimit: 3, openSlots: 2 }, aheadInQueue: 1 })).toEqual([
-      'handed-out',
-    ])
-    expect(kinds({}, { pool: { ...pool, concurrencyLimit: 4, openSlots: 4 }, aheadInPool: [ahead] })).toEqual([
-      'handed-out',
-    ])
-  })
-
-  test('warns of what keeps a run waiting that polls would hand out', () => {
-    expect(kinds({}, { queue: { ...queue, lastPolled: null } })).toEqual(['not-polled', 'handed-out'])
-    expect(kinds({}, { pool: { ...pool, hasOnlineWorker: false } })).toEqual(['no-worker', 'handed-out'])
-    expect(kinds({}, { pool: { ...pool, type: 'prefect-agent', hasOnlineWorker: false } })).toEqual(['handed-out'])
-  })
-
-  test('leaves the pool out for a run that polls of the pool do not look at', () => {
-    expect(
-      kinds({ isRetriedInProcess: true }, { isPolledByPool: false, pool: { ...pool, ...full, isPaused: true } }),
-    ).toEqual(['handed-out'])
-  })
-
-  test('gives all reasons that hold, in order', () => {
-    const { reasons } = judgeFlowRun({ ...due, stateType: null, stateName: null, isDue: false }, undefined, now)
-    expect(reasons.map(({ kind }) => kind)).toEqual(['not-scheduled', 'no-queue', 'not-due'])
-    expect(
-      kinds(
-        { isDue: false },
-        {
-          queue: { ...queue, ...full, isPaused: true, lastPolled: null },
-          pool: { ...pool, ...full, isPaused: true, hasOnlineWorker: false },
-          aheadInQueue: 2,
-          aheadInPool: [ahead],
-        },
-      ),
-    ).toEqual([
+  test('gives every reason, and then what keeps runs waiting that polls would hand out', () => {
+    const { reasons } = judge({
+      run: { stateType: 'PAUSED', isDue: false, isRetriedInProcess: true },
+      place: { isMember: false, aheadInQueue: 1, aheadInPool: ahead },
+      queue: { isPaused: true, lastPolled: null, ...full },
+      pool: { isPaused: true, hasOnlineWorker: false, ...full },
+    })
+    expect(kinds(reasons)).toEqual([
+      'not-scheduled',
       'not-due',
+      'not-in-filter',
+      'retried-in-process',
       'queue-paused',
       'pool-paused',
       'queue-full',
@@ -127,69 +175,44 @@ describe('judgeFlowRun', () => {
       'no-worker',
     ])
   })
+
+  test('a queue that is full to polls of its pool alone is full, unless there is another reason', () => {
+    const passedOver = { isPassedOverInPool: true, aheadInPool: undefined }
+    const open = { concurrencyLimit: 1, openSlots: 1 }
+    expect(kinds(judge({ place: passedOver, queue: open }).reasons)).toEqual(['queue-full'])
+    expect(kinds(judge({ place: { ...passedOver, isMember: false }, queue: open }).reasons)).toEqual(['not-in-filter'])
+    expect(kinds(judge({ place: { ...passedOver, aheadInQueue: 1 }, queue: open }).reasons)).toEqual(['behind'])
+    expect(kinds(judge({ place: passedOver }).reasons)).toEqual(['handed-out'])
+  })
+
+  test('warns of a run that is handed out', () => {
+    const { handedOut, reasons } = judge({ queue: { lastPolled: null }, pool: { hasOnlineWorker: false } })
+    expect(handedOut).toBe(true)
+    expect(kinds(reasons)).toEqual(['not-polled', 'no-worker', 'handed-out'])
+  })
 })
 
-test.each([
-  [
-    { kind: 'not-scheduled', stateType: null, stateName: null },
-    'It has no state yet, and only SCHEDULED runs are handed out.',
-  ],
-  [
-    { kind: 'not-scheduled', stateType: 'PAUSED', stateName: 'Paused' },
-    'It is PAUSED, and only SCHEDULED runs are handed out.',
-  ],
-  [{ kind: 'no-queue', workQueueName: null }, 'It belongs to no work queue.'],
-  [{ kind: 'no-queue', workQueueName: 'x' }, 'It belongs to the work queue "x", which does not exist.'],
-  [{ kind: 'not-due', until: null }, 'It has no start time, and polls for due runs leave it out.'],
-  [{ kind: 'not-due', until: now }, 'It is not due until 2035-01-01T12:00:00.000Z.'],
-  [
-    { kind: 'not-in-filter', workQueueId: 'q', workQueueName: 'etl' },
-    'The work queue "etl" takes runs by tag and deployment, and it does not match.',
-  ],
-  [
-    { kind: 'retried-in-process' },
-    'It waits for a retry inside the process that ran it before, and polls of its work pool leave it out.',
-  ],
-  [{ kind: 'queue-paused', workQueueId: 'q', workQueueName: 'etl' }, 'The work queue "etl" is paused.'],
-  [{ kind: 'pool-paused', workPoolId: 'p', workPoolName: 'pool' }, 'The work pool "pool" is paused.'],
-  [
-    { kind: 'queue-full', workQueueId: 'q', workQueueName: 'etl', concurrencyLimit: 0, holders: [] },
-    'The work queue "etl" has no open slot of 0.',
-  ],
-  [
-    { kind: 'queue-full', workQueueId: 'q', workQueueName: 'etl', concurrencyLimit: 1, holders: [holder] },
-    'The work queue "etl" has no open slot of 1: held by "holder" (RUNNING since 2035-01-01T12:00:00.000Z).',
-  ],
-  [
-    {
-      kind: 'pool-full',
-      workPoolId: 'p',
-      workPoolName: 'pool',
-      concurrencyLimit: 5,
-      holders: Array.from({ length: 5 }, () => ({ ...holder, slotAcquiredAt: null })),
-    },
-    'The work pool "pool" has no open slot of 5: held by "holder" (RUNNING), "holder" (RUNNING), "holder" (RUNNING) and 2 more.',
-  ],
-  [
-    { kind: 'behind', scope: 'pool', runs: 3, openSlots: 2, ahead: [ahead] },
-    'It is behind 3 runs in its pool (3 of "urgent", priority 1), and the next poll hands out 2.',
-  ],
-  [
-    { kind: 'behind', scope: 'queue', runs: 1, openSlots: 0, ahead: [] },
-    'It is behind 1 run in its queue, and the next poll hands out 0.',
-  ],
-  [{ kind: 'nothing-due', nextStartTime: null }, 'No run is due, and none is scheduled to become due.'],
-  [{ kind: 'nothing-due', nextStartTime: now }, 'No run is due before 2035-01-01T12:00:00.000Z.'],
-  [
-    { kind: 'not-polled', workQueueId: 'q', workQueueName: 'etl', lastPolled: null },
-    'The work queue "etl" was never polled.',
-  ],
-  [
-    { kind: 'not-polled', workQueueId: 'q', workQueueName: 'etl', lastPolled: now },
-    'The work queue "etl" was last polled at 2035-01-01T12:00:00.000Z.',
-  ],
-  [{ kind: 'no-worker', workPoolId: 'p', workPoolName: 'pool' }, 'The work pool "pool" has no worker online.'],
-  [{ kind: 'handed-out' }, 'The next poll hands it out.'],
-] as const)('the reason %j is a sentence', (facts, sentence) => {
-  expect(toReason(facts)).toEqual({ ...facts, sentence })
+describe('fullness', () => {
+  test('is of what has a limit and no open slot', () => {
+    expect(kinds(fullness(queue, pool))).toEqual([])
+    expect(kinds(fullness({ ...queue, ...full }, { ...pool, ...full }))).toEqual(['queue-full', 'pool-full'])
+    expect(kinds(fullness({ ...queue, ...full, openSlots: 1 }, { ...pool, ...full }))).toEqual(['pool-full'])
+    expect(kinds(fullness({ ...queue, ...full }, undefined))).toEqual(['queue-full'])
+    expect(kinds(fullness({ ...queue, openSlots: 0 }, { ...pool, openSlots: 0 }))).toEqual([])
+  })
+})
+
+describe('warningsOf', () => {
+  test('a queue that was polled 60.000 s ago is polled', () => {
+    const polled = (milliseconds: number): string[] =>
+      kinds(warningsOf({ ...queue, lastPolled: addMilliseconds(now, -milliseconds) }, pool, now))
+    expect(polled(60_000)).toEqual([])
+    expect(polled(60_001)).toEqual(['not-polled'])
+  })
+
+  test('a pool for agents needs no worker', () => {
+    const warned = (type: string): string[] => kinds(warningsOf(queue, { ...pool, type, hasOnlineWorker: false }, now))
+    expect(warned('process')).toEqual(['no-worker'])
+    expect(warned('prefect-agent')).toEqual([])
+  })
 })

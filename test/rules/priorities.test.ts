@@ -52,6 +52,20 @@ describe('rebalancePriorities', () => {
     expect(rebalancePriorities(queues, new Map([['a', 2]]))).toEqual(new Map([['a', 2]]))
   })
 
+  test('gives the changes by ascending priority, and only those', () => {
+    const queues = [3, 1, 2, 5].map((priority) => ({ id: `q${priority}`, priority }))
+    expect([...rebalancePriorities(queues, { q5: 1, q1: 4 })]).toEqual([
+      ['q5', 1],
+      ['q1', 4],
+    ])
+    expect([...rebalancePriorities(queues, { q5: 1 })]).toEqual([
+      ['q5', 1],
+      ['q1', 2],
+      ['q2', 3],
+      ['q3', 4],
+    ])
+  })
+
   const cases = fc
     .uniqueArray(
       fc.integer({ min: 1, max: 6 }).map((n) => `q${n}`),

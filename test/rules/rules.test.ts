@@ -5,11 +5,21 @@ import { DEFAULT_HEALTH_CHECK_POLICY, evaluateHealth } from '../../src/rules/hea
 import { isLastPolledRecent } from '../../src/rules/last-polled.js'
 import { openSlots } from '../../src/rules/open-slots.js'
 import { resolveWorkPool } from '../../src/rules/resolve-work-pool.js'
-import { defaultStateName, isTerminal, STATE_TYPES, TERMINAL_STATES } from '../../src/rules/states.js'
+import {
+  defaultStateName,
+  FILTER_QUEUE_SLOT_STATES,
+  isTerminal,
+  STATE_TYPES,
+  TERMINAL_STATES,
+  WORK_POOL_SLOT_STATES,
+  WORK_QUEUE_SLOT_STATES,
+} from '../../src/rules/states.js'
 import { initialWorkPoolStatus, nextWorkPoolStatus } from '../../src/rules/work-pool-status.js'
 import { initialWorkQueueStatus, nextWorkQueueStatus, WORK_QUEUE_STATUSES } from '../../src/rules/work-queue-status.js'
 
 const now = new Date('2035-01-01T12:00:00Z')
+
+/** A time so many milliseconds before now. */
 const ago = (milliseconds: number): Date => addMilliseconds(now, -milliseconds)
 
 describe('isLastPolledRecent', () => {
@@ -135,7 +145,20 @@ describe('states', () => {
 
   test('are terminal or not', () => {
     expect(STATE_TYPES.filter(isTerminal)).toEqual(TERMINAL_STATES)
+    expect(TERMINAL_STATES).toEqual(['COMPLETED', 'FAILED', 'CANCELLED', 'CRASHED'])
     expect(isTerminal(null)).toBe(false)
+  })
+
+  test('occupy slots: CANCELLING only where a queue is polled by itself, and for claims', () => {
+    expect(WORK_QUEUE_SLOT_STATES).toEqual(['PENDING', 'RUNNING', 'CANCELLING'])
+    expect(WORK_POOL_SLOT_STATES).toEqual(['PENDING', 'RUNNING'])
+    expect(FILTER_QUEUE_SLOT_STATES).toEqual(['PENDING', 'RUNNING'])
+  })
+
+  test('are all of Prefect’s', () => {
+    expect(STATE_TYPES.toSorted()).toEqual(
+      'CANCELLED CANCELLING COMPLETED CRASHED FAILED PAUSED PENDING RUNNING SCHEDULED'.split(' '),
+    )
   })
 })
 

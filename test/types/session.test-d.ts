@@ -2,7 +2,16 @@
 // function takes depends on the compiler: `Kysely<WorkQueueTables>` as the parameter would refuse most of these.
 
 import type { ColumnType, ControlledTransaction, Kysely, Transaction } from 'kysely'
-import { createWorkQueue, getRunsInWorkQueue, type Session, type WorkQueueTables } from 'kysely-work-queues'
+import {
+  claimScheduledFlowRuns,
+  createWorkQueue,
+  getRunsInWorkQueue,
+  readWorkQueue,
+  type RequiredTables,
+  type Session,
+  type WorkQueue,
+  type WorkQueueTables,
+} from 'kysely-work-queues'
 
 interface Host extends WorkQueueTables {
   invoice: { id: string; amount: number }
@@ -11,17 +20,23 @@ interface Host extends WorkQueueTables {
 declare const db: Kysely<Host>
 declare const transaction: Transaction<Host>
 declare const controlled: ControlledTransaction<Host, ['saved']>
+declare const controlledAnywhere: ControlledTransaction<Host, any>
 declare const either: Kysely<Host> | Transaction<Host>
+declare const whichever: Kysely<Host> | Transaction<Host> | ControlledTransaction<Host>
 declare const plain: Kysely<WorkQueueTables>
 
 void createWorkQueue(db, { name: 'etl' })
 void createWorkQueue(transaction, { name: 'etl' })
 void createWorkQueue(controlled, { name: 'etl' })
+void createWorkQueue(controlledAnywhere, { name: 'etl' })
 void createWorkQueue(either, { name: 'etl' })
+void createWorkQueue(whichever, { name: 'etl' })
 void createWorkQueue(plain, { name: 'etl' })
 void createWorkQueue(db.withSchema('orchestration'), { name: 'etl' })
 void createWorkQueue(db.withoutPlugins(), { name: 'etl' })
-void createWorkQueue(db.withTables<{ more: { id: string } }>(), { name: 'etl' })
+void createWorkQueue(transaction.withSchema('orchestration'), { name: 'etl' })
+void createWorkQueue(db.withTables<{ more: { id: string } }>(), { name: 'etl' }) // `$extendTables` from Kysely 0.29 on
+void createWorkQueue(transaction.withTables<{ more: { id: string } }>(), { name: 'etl' })
 void db.transaction().execute((trx) => createWorkQueue(trx, { name: 'etl' }))
 void db.connection().execute((connection) => createWorkQueue(connection, { name: 'etl' }))
 
@@ -30,8 +45,25 @@ export async function poll<DB extends WorkQueueTables>(session: Kysely<DB>, id: 
   return (await getRunsInWorkQueue(session, id)).runs.length
 }
 void poll(db, '')
+void poll(plain, '')
+
+/** One that takes a transaction, and one that asks for no more than this library does. */
+export async function inTransaction<DB extends WorkQueueTables>(trx: Transaction<DB>, id: string): Promise<void> {
+  await createWorkQueue(trx, { name: 'etl' })
+  await poll(trx, id)
+}
+export async function claim<DB extends RequiredTables>(session: Session<DB>): Promise<number> {
+  return (await claimScheduledFlowRuns(session, { limit: 1 })).length
+}
+void inTransaction(transaction, '')
+void claim(db)
+void claim(controlled)
 const session: Session<Host> = db
 void createWorkQueue(session, { name: 'etl' })
+
+// What comes back is plain, whatever the session.
+const queue: Promise<WorkQueue | undefined> = readWorkQueue(either, '')
+void queue
 
 // Types as kysely-codegen writes them, with wrappers of its own.
 type Generated<T> =

@@ -1,0 +1,79 @@
+import { claimRunsInWorkQueue } from '../../claims/claim-runs-in-work-queue.js'
+import { claimScheduledFlowRuns } from '../../claims/claim-scheduled-flow-runs.js'
+import { hasAnyId } from '../../schema/conditions.js'
+import type { FlowRun } from '../../schema/records.js'
+import { open, type RequiredTables, type Session } from '../../session.js'
+import { getScheduledFlowRuns } from '../../work-pools/get-scheduled-flow-runs.js'
+import { getRunsInWorkQueue } from '../../work-queues/get-runs-in-work-queue.js'
+
+/** What a poller looks at: one queue, one pool, or all pools. */
+export interface Target {
+  readonly workQueueId?: string | undefined
+  readonly workPoolIds?: readonly string[] | undefined
+  readonly limit?: number | undefined
+}
+
+/** A run that a poller found, and the queue it was found in. */
+export interface FoundRun {
+  readonly workQueueId: string
+  readonly flowRun: FlowRun
+}
+
+/** Claims runs, as a poller does that uses the library's claims. */
+export async function claimRuns(
+  session: Session<RequiredTables>,
+  { workQueueId, workPoolIds, limit }: Target,
+  now: Date,
+): Promise<FoundRun[]> {
+  if (workQueueId === undefined) {
+    return await claimScheduledFlowRuns(session, { workPoolIds, limit, scheduledBefore: now, now })
+  }
+  const { runs } = await claimRunsInWorkQueue(session, workQueueId, { limit, scheduledBefore: now, now })
+  return runs.map((flowRun) => ({ workQueueId, flowRun }))
+}
+
+/** Reads runs, as Prefect's pollers do, and passes over those that other polls have locked. */
+export async function pollRuns(
+  session: Session<RequiredTables>,
+  { workQueueId, workPoolIds, limit }: Target,
+  now: Date,
+  lockedIds: readonly string[],
+): Promise<FoundRun[]> {
+  return await passingOver(session, lockedIds, async () => {
+    if (workQueueId === undefined) {
+      return await getScheduledFlowRuns(session, { workPoolIds, limit, scheduledBefore: now })
+    }
+    const { runs } = await getRunsInWorkQueue(session, workQueueId, { limit, scheduledBefore: now })
+    return runs.map((flowRun) => ({ workQueueId, flowRun }))
+  })
+}
+
+/**
+ * What PostgreSQL's `for update skip locked` makes of another transaction's locks, on every database and with one connection: the runs
+ * that are locked are not there for the poll, and occupy no slot.
+ */
+async function passingOver<T>(
+  session: Session<RequiredTables>,
+  lockedIds: readonly string[],
+  poll: () => Promise<T>,
+): Promise<T> {
+  if (lockedIds.length === 0) return await poll()
+  const { db, dialect } = open(session)
+  const isLocked = hasAnyId('flow_run.id', lockedIds, dialect)
+  await db
+    .updateTable('flow_run')
+    .set({ state_type: null })
+    .where(isLocked)
+    .where('state_type', '=', 'SCHEDULED')
+    .execute()
+  try {
+    return await poll()
+  } finally {
+    await db
+      .updateTable('flow_run')
+      .set({ state_type: 'SCHEDULED' })
+      .where(isLocked)
+      .where('state_type', 'is', null)
+      .execute()
+  }
+}

@@ -1,0 +1,106 @@
+import type { WorkQueueTables } from '../../schema/tables.js'
+import type { Session } from '../../session.js'
+import type { Seconds } from './random.js'
+
+/** A work pool to simulate. One of this name that is there already is changed by the keys that are given. */
+export interface SimulatedPool {
+  name: string
+  concurrencyLimit?: number | null | undefined
+  isPaused?: boolean | undefined
+}
+
+/** A work queue to simulate. One of this name that is there already, such as `default`, is changed by the keys that are given. */
+export interface SimulatedQueue {
+  name: string
+  /** The pool's name. Default: the one pool of `pools`; `default-agent-pool` when there is none. */
+  pool?: string | undefined
+  priority?: number | undefined
+  concurrencyLimit?: number | null | undefined
+  isPaused?: boolean | undefined
+}
+
+/** One flow run or many alike. They are named after their queue, such as `urgent-1`. */
+export interface SimulatedRuns {
+  /** The queue's name. */
+  queue: string
+  /** The pool's name, where queues of several pools have that name. */
+  pool?: string | undefined
+  /** What their names begin with. Default: the queue's name. */
+  name?: string | undefined
+  /** Default: 1. */
+  count?: number | undefined
+  /** When each is due, after the start. Default: 0. */
+  startSeconds?: Seconds | undefined
+  /** How long each is RUNNING. Default: 60. */
+  durationSeconds?: Seconds | undefined
+}
+
+/** One poller or many alike. */
+export interface SimulatedPollers {
+  /** What their names begin with. Default: `poller`. */
+  name?: string | undefined
+  /** Default: 1. */
+  count?: number | undefined
+  /** The one queue that they poll. Default: they poll pools, as workers do. */
+  queue?: string | undefined
+  /** The one pool that they poll. Default: all. */
+  pool?: string | undefined
+  /** From one poll to the next. Default: 10. */
+  everySeconds?: Seconds | undefined
+  /** When each polls first. Default: within the first `everySeconds`, drawn for each. */
+  firstPollSeconds?: Seconds | undefined
+  /** How many runs they ask for. Default: as many as may start. */
+  limit?: number | undefined
+  /** From a poll until the runs it found are started, drawn for each run. Default: 1. */
+  startLatencySeconds?: Seconds | undefined
+  /** How probably a poller that was given runs crashes before it starts any, and leaves them PENDING. Default: 0. */
+  crashProbability?: number | undefined
+  /** When a crashed poller polls again. `null`: never. Default: 60. */
+  restartSeconds?: Seconds | null | undefined
+}
+
+/** Something that is changed while the pollers poll: a queue, or a pool when no queue is named. */
+export interface SimulatedEvent {
+  /** After the start. */
+  atSeconds: number
+  queue?: string | undefined
+  pool?: string | undefined
+  isPaused?: boolean | undefined
+  concurrencyLimit?: number | null | undefined
+  /** Of queues only. */
+  priority?: number | undefined
+}
+
+/** What to simulate. */
+export interface SimulatePollingOptions<DB = WorkQueueTables> {
+  /**
+   * The session to simulate in. What it has takes part: its pools and queues are polled, and its runs are handed out. It is left as the
+   * simulation ends. Default: a test session of its own.
+   */
+  session?: Session<DB> | undefined
+  /** What all draws depend on. Default: 1. */
+  seed?: number | undefined
+  /**
+   * `claim`: pollers claim, and start what they claimed. `poll`: they poll and start what they read, as Prefect's workers do; a start is
+   * refused when the run is no longer SCHEDULED. Default: `claim`.
+   */
+  by?: 'claim' | 'poll' | undefined
+  /** When it begins. Default: midnight UTC of 2026-01-01. */
+  start?: Date | undefined
+  /** When it ends at the latest; it ends earlier when every run is done. Default: 3600. */
+  endSeconds?: number | undefined
+  pools?: readonly SimulatedPool[] | undefined
+  queues?: readonly SimulatedQueue[] | undefined
+  runs?: readonly SimulatedRuns[] | undefined
+  pollers: readonly SimulatedPollers[]
+  events?: readonly SimulatedEvent[] | undefined
+  /** How long after it was due a run that was not started is late. Default: 15, Prefect's. */
+  lateAfterSeconds?: number | undefined
+  /** How long after it was taken a run that is still PENDING is given back. Default: 60. */
+  staleAfterSeconds?: number | undefined
+  /**
+   * With `by: 'poll'`: how long the transaction of a poll takes. Meanwhile other polls pass over the runs it returns, as on PostgreSQL
+   * (`for update skip locked`). Default: 0.
+   */
+  pollSeconds?: number | undefined
+}

@@ -1,0 +1,44 @@
+import type { CheckedOptions } from './checks.js'
+import type { Target } from './find-runs.js'
+import type { Random, Seconds } from './random.js'
+import { findPool, findQueue, type World } from './world.js'
+
+/** A poller in a simulation. */
+export interface Poller extends Target {
+  readonly name: string
+  /** When it polls first, in milliseconds since the start. */
+  readonly firstPoll: number
+  readonly everySeconds: Seconds
+  readonly startLatencySeconds: Seconds
+  readonly crashProbability: number
+  readonly restartSeconds: Seconds | null
+  /** The runs that it was given and is about to start. */
+  readonly submitting: Set<string>
+}
+
+/** Makes the pollers that are asked for. */
+export function createPollers(world: World, { pollers }: CheckedOptions, random: Random): Poller[] {
+  const numbers = new Map<string, number>()
+  return pollers.flatMap((group, index) => {
+    const { name, queue, pool, everySeconds, firstPollSeconds } = group
+    const path = `pollers.${index}`
+    const target: Target =
+      queue === undefined
+        ? { workPoolIds: pool === undefined ? undefined : [findPool(world, pool, path).id], limit: group.limit }
+        : { workQueueId: findQueue(world, queue, pool, path).id, limit: group.limit }
+    return Array.from({ length: group.count }, () => {
+      const number = (numbers.get(name) ?? 0) + 1
+      numbers.set(name, number)
+      return {
+        ...target,
+        name: `${name}-${number}`,
+        firstPoll: random.milliseconds(firstPollSeconds ?? [0, random.milliseconds(everySeconds) / 1000]),
+        everySeconds,
+        startLatencySeconds: group.startLatencySeconds,
+        crashProbability: group.crashProbability,
+        restartSeconds: group.restartSeconds,
+        submitting: new Set<string>(),
+      }
+    })
+  })
+}

@@ -1,0 +1,143 @@
+import fc from 'fast-check'
+import {
+  explainFlowRun,
+  type FlowRunExplanation,
+  getRunsInWorkQueue,
+  getScheduledFlowRuns,
+  readFlowRun,
+} from 'kysely-work-queues'
+import { describe, expect, test } from 'vitest'
+import { postgres, sqliteMemory, type TestDatabase } from '../support/databases.js'
+import { factory } from '../support/factory.js'
+import { now } from './places.js'
+import { type InsertedState, insertState, type RandomState, randomState } from './random-states.js'
+import { keyOf, remove } from './remedies.js'
+
+// A failure prints its seed and path, and is shrunk.
+
+/** The ids of the runs that the next polls hand out: by its queue and by its pool, or, known by name alone, by any queue. */
+async function pollAll(db: TestDatabase['db'], { pools, queues, runs }: InsertedState, at: Date): Promise<Set<string>> {
+  const byQueue = new Map<string, Set<string>>()
+  for (const { id } of queues) {
+    const polled = await getRunsInWorkQueue(db, id, { scheduledBefore: at })
+    byQueue.set(id, new Set(polled.runs.map((run) => run.id)))
+  }
+  const byPool = new Set<string>()
+  for (const id of pools) {
+    const polled = await getScheduledFlowRuns(db, { workPoolIds: [id], scheduledBefore: at })
+    for (const { flowRun } of polled) byPool.add(flowRun.id)
+  }
+  const isPolled = ({ id, queue, name }: InsertedState['runs'][number]): boolean =>
+    queue === null
+      ? queues.some((other) => other.name === name && byQueue.get(other.id)?.has(id))
+      : byQueue.get(queue)?.has(id) === true && byPool.has(id)
+  return new Set(runs.filter(isPolled).map(({ id }) => id))
+}
+
+/** Whether the polls hand out a run, wherever it belongs now. */
+async function isPolled(db: TestDatabase['db'], id: string, at: Date): Promise<boolean> {
+  const run = await readFlowRun(db, id)
+  const queues = await db.selectFrom('work_queue').select(['id', 'name', 'work_pool_id as pool']).execute()
+  const polled = await pollAll(
+    db,
+    {
+      pools: [...new Set(queues.map(({ pool }) => pool))],
+      queues,
+      runs: [{ id, queue: run?.workQueueId ?? null, name: run?.workQueueName ?? null }],
+    },
+    at,
+  )
+  return polled.has(id)
+}
+
+function hindrances({ reasons }: FlowRunExplanation): FlowRunExplanation['reasons'] {
+  return reasons.filter(({ kind }) => kind !== 'handed-out')
+}
+
+describe.each([sqliteMemory, postgres])('on $name', (kind) => {
+  const withState = async (
+    database: TestDatabase,
+    state: RandomState,
+    check: (inserted: InsertedState) => Promise<void>,
+  ): Promise<void> => {
+    await check(await insertState(factory(database), kind.dialect, state))
+    await database.plain.updateTable('work_pool').set({ default_queue_id: null }).execute()
+    for (const table of ['flow_run', 'work_pool'] as const) await database.plain.deleteFrom(table).execute()
+  }
+
+  test('a run is said to be handed out exactly when the polls return it', { timeout: 120_000 }, async () => {
+    await using database = await kind.create()
+    const { db } = database
+    let explained = 0
+    let handedOut = 0
+    await fc.assert(
+      fc.asyncProperty(randomState, async (state) => {
+        await withState(database, state, async (inserted) => {
+          const polled = await pollAll(db, inserted, now)
+          for (const { id } of inserted.runs) {
+            const explanation = await explainFlowRun(db, id, { now })
+            expect(explanation).toMatchObject({ flowRunId: id, handedOut: polled.has(id) })
+            expect(explanation.reasons.at(-1)?.kind === 'handed-out').toBe(polled.has(id))
+            expect(explanation.reasons.length).toBeGreaterThan(0)
+            explained++
+            if (polled.has(id)) handedOut++
+          }
+        })
+      }),
+      { numRuns: 70 },
+    )
+    expect(explained).toBeGreaterThan(1000)
+    expect(handedOut).toBeGreaterThan(20)
+  })
+
+  test(
+    'a reason that is removed is no longer given, and without all of them the run comes out',
+    { timeout: 120_000 },
+    async () => {
+      await using database = await kind.create()
+      const { db } = database
+      const seen = new Set<string>()
+      await fc.assert(
+        fc.asyncProperty(randomState, fc.nat({ max: 9 }), async (state, number) => {
+          await withState(database, state, async ({ runs }) => {
+            const id = runs[number]?.id as string
+            const explanation = await explainFlowRun(db, id, { now })
+
+            for (const reason of hindrances(explanation)) {
+              seen.add(reason.kind)
+              const trx = await db.startTransaction().execute()
+              const at = await remove(trx, id, reason, now)
+              const { reasons } = await explainFlowRun(trx, id, { now: at })
+              expect(reasons.map(keyOf)).not.toContain(keyOf(reason))
+              await trx.rollback().execute()
+            }
+
+            let at = now
+            let current = explanation
+            for (let rounds = 0; rounds < 10 && hindrances(current).length > 0; rounds++) {
+              for (const reason of hindrances(current)) at = await remove(db, id, reason, at)
+              current = await explainFlowRun(db, id, { now: at })
+            }
+            expect(current.reasons).toEqual([{ kind: 'handed-out', sentence: 'The next poll hands it out.' }])
+            expect(await isPolled(db, id, at)).toBe(true)
+          })
+        }),
+        { numRuns: 150 },
+      )
+      expect([...seen].toSorted()).toEqual([
+        'behind',
+        'no-queue',
+        'no-worker',
+        'not-due',
+        'not-in-filter',
+        'not-polled',
+        'not-scheduled',
+        'pool-full',
+        'pool-paused',
+        'queue-full',
+        'queue-paused',
+        'retried-in-process',
+      ])
+    },
+  )
+})

@@ -1,0 +1,78 @@
+import { describe, expect, test } from 'vitest'
+import { enterState, type FlowRunFacts } from '../../src/rules/flow-run-transition.js'
+import { STATE_TYPES, type StateType } from '../../src/rules/states.js'
+
+const due = new Date('2035-01-01T11:00:00Z')
+const before = new Date('2035-01-01T11:30:00Z')
+const now = new Date('2035-01-01T12:00:00Z')
+const later = new Date('2035-01-01T13:00:00Z')
+
+/** What the states say of a run, put down apart from the rule. */
+const names: Readonly<Record<StateType, string>> = {
+  SCHEDULED: 'Scheduled',
+  PENDING: 'Pending',
+  RUNNING: 'Running',
+  COMPLETED: 'Completed',
+  FAILED: 'Failed',
+  CANCELLED: 'Cancelled',
+  CRASHED: 'Crashed',
+  PAUSED: 'Paused',
+  CANCELLING: 'Cancelling',
+}
+const terminal = new Set<StateType>(['COMPLETED', 'FAILED', 'CANCELLED', 'CRASHED'])
+
+/** A run that is in a state. */
+function runIn(stateType: StateType | null): FlowRunFacts {
+  return {
+    stateType,
+    stateName: stateType === null ? null : names[stateType],
+    stateTimestamp: before,
+    runCount: 2,
+    expectedStartTime: due,
+    nextScheduledStartTime: due,
+    startTime: before,
+    endTime: stateType !== null && terminal.has(stateType) ? before : null,
+  }
+}
+
+const transitions = [null, ...STATE_TYPES].flatMap((from) => STATE_TYPES.map((to) => [from, to] as const))
+
+describe('enterState', () => {
+  test.each(transitions)('takes a run from %s to %s and changes only what the state says', (from, to) => {
+    expect(enterState(runIn(from), { type: to, timestamp: now, scheduledTime: later })).toEqual({
+      stateType: to,
+      stateName: names[to],
+      stateTimestamp: now,
+      runCount: to === 'RUNNING' ? 3 : 2,
+      expectedStartTime: due,
+      nextScheduledStartTime: to === 'SCHEDULED' ? later : due,
+      startTime: before,
+      endTime: terminal.has(to) ? now : null,
+    })
+  })
+
+  test.each(STATE_TYPES)('%s gives a run the times that it never had', (type) => {
+    const created = { ...runIn(null), runCount: 0, expectedStartTime: null, startTime: null }
+    expect(enterState({ ...created, nextScheduledStartTime: null }, { type, timestamp: now })).toMatchObject({
+      expectedStartTime: type === 'SCHEDULED' || type === 'PENDING' ? null : now,
+      nextScheduledStartTime: null,
+      startTime: type === 'RUNNING' ? now : null,
+    })
+    expect(enterState(created, { type, timestamp: now })).toMatchObject({
+      expectedStartTime: type === 'SCHEDULED' || type === 'PENDING' ? due : now,
+      nextScheduledStartTime: due,
+    })
+  })
+
+  test.each(STATE_TYPES)('%s takes the name that is given, also an empty one', (type) => {
+    expect(enterState(runIn('PENDING'), { type, name: 'Late', timestamp: now }).stateName).toBe('Late')
+    expect(enterState(runIn('PENDING'), { type, name: '', timestamp: now }).stateName).toBe('')
+    expect(enterState(runIn('PENDING'), { type, name: undefined, timestamp: now }).stateName).toBe(names[type])
+  })
+
+  test('does not change the run that it is given', () => {
+    const run = Object.freeze(runIn('FAILED'))
+    expect(enterState(run, { type: 'SCHEDULED', timestamp: now, scheduledTime: later })).not.toBe(run)
+    expect(run).toEqual(runIn('FAILED'))
+  })
+})
