@@ -44,13 +44,12 @@ export async function markWorkersOffline<DB extends RequiredTables>(
   const { inactivityHeartbeatMultiple, fallbackHeartbeatIntervalSeconds, now } = check(optionsSchema, options)
   return await write(session, async (scope) => {
     const { db, dialect, tables } = scope
-    const allowedSeconds = sql`
-      (coalesce(worker.heartbeat_interval_seconds, ${sql.lit(fallbackHeartbeatIntervalSeconds)})
-        * ${sql.lit(inactivityHeartbeatMultiple)})`
+    const interval = sql`coalesce(worker.heartbeat_interval_seconds, ${sql.lit(fallbackHeartbeatIntervalSeconds)})`
+    const isSilent = wasSilentFor(interval, inactivityHeartbeatMultiple, now, dialect)
     const { rows } = await sql<object>`
       select ${selection(workerColumns, dialect, 'worker')}
       from ${tables.worker} as worker
-      where worker.status = 'ONLINE' and worker.last_heartbeat_time < ${secondsBefore(now, allowedSeconds, dialect)}
+      where worker.status = 'ONLINE' and ${isSilent}
       order by worker.id
       ${dialect === 'postgres' ? sql`for no key update skip locked` : sql``}
     `.execute(db)
@@ -65,10 +64,15 @@ export async function markWorkersOffline<DB extends RequiredTables>(
   })
 }
 
-/** The time so many seconds before `now`, as the database works it out for each row. */
-function secondsBefore(now: Date, seconds: RawBuilder<unknown>, dialect: Scope['dialect']): RawBuilder<unknown> {
+/** The worker's last heartbeat is further back than so many intervals. Both may be large: their product is no `integer`, nor an `interval`. */
+function wasSilentFor(
+  interval: RawBuilder<unknown>,
+  multiple: number,
+  now: Date,
+  dialect: Scope['dialect'],
+): RawBuilder<unknown> {
   const time = encodeTime(now, dialect)
   return dialect === 'postgres'
-    ? sql`cast(${time} as timestamptz) - ${seconds} * interval '1 second'`
-    : sql`strftime('%Y-%m-%d %H:%M:%f', ${time}, '-' || ${seconds} || ' seconds') || '000'`
+    ? sql`extract(epoch from cast(${time} as timestamptz) - worker.last_heartbeat_time) > cast(${interval} as bigint) * ${sql.lit(multiple)}`
+    : sql`worker.last_heartbeat_time < strftime('%Y-%m-%d %H:%M:%f', ${time}, '-' || (${interval} * ${sql.lit(multiple)}) || ' seconds') || '000'`
 }
