@@ -4,6 +4,7 @@
 export interface Pool {
   id: string
   name: string
+  type: string
   isPaused: boolean
   limit: number | null
 }
@@ -21,14 +22,18 @@ export interface Queue {
 
 export interface Run {
   id: string
+  name: string
+  flowId: string
   queueId: string | null
   queueName: string | null
-  state: string
-  stateName: string
+  state: string | null
+  stateName: string | null
   start: number | null
   deploymentId: string | null
   tags: string[]
   isRetriedInProcess: boolean
+  /** Every state that the run was in: a type, and when it was entered. No two at one time. */
+  history: [type: string, time: number][]
 }
 
 export interface State {
@@ -37,13 +42,26 @@ export interface State {
   runs: Run[]
 }
 
-const byId = (a: { id: string }, b: { id: string }): number => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)
+const QUEUE_SLOTS: readonly (string | null)[] = ['PENDING', 'RUNNING', 'CANCELLING']
+const POOL_SLOTS: readonly (string | null)[] = ['PENDING', 'RUNNING']
+
+export const byId = (a: { id: string }, b: { id: string }): number => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)
 const byStart = (a: Run, b: Run): number =>
   a.start === b.start ? byId(a, b) : a.start === null ? 1 : b.start === null ? -1 : a.start - b.start
 const open = (limit: number | null, active: number): number => (limit === null ? Infinity : Math.max(0, limit - active))
 
-export function isMember(run: Run, queue: Queue): boolean {
-  return run.queueId === queue.id || (run.queueId === null && run.queueName === queue.name)
+/** Part of a list. */
+export interface Page {
+  limit?: number | undefined
+  offset?: number | undefined
+}
+
+export function page<T>(list: readonly T[], { limit = Infinity, offset = 0 }: Page): T[] {
+  return list.slice(offset, offset + limit)
+}
+
+function isMember(run: Run, queue: Queue): boolean {
+  return run.queueId === null ? run.queueName === queue.name : run.queueId === queue.id
 }
 
 function matches(run: Run, filter: NonNullable<Queue['filter']>): boolean {
@@ -57,25 +75,43 @@ export function holdersOfQueue({ runs }: State, queue: Queue): Run[] {
   const { filter } = queue
   const holders =
     filter === null
-      ? runs.filter((run) => isMember(run, queue) && ['PENDING', 'RUNNING', 'CANCELLING'].includes(run.state))
-      : runs.filter((run) => matches(run, filter) && ['PENDING', 'RUNNING'].includes(run.state))
+      ? runs.filter((run) => isMember(run, queue) && QUEUE_SLOTS.includes(run.state))
+      : runs.filter((run) => matches(run, filter) && POOL_SLOTS.includes(run.state))
   return holders.toSorted(byId)
 }
 
-/** The runs that occupy slots of a pool, as polls of the pool count them. */
-export function holdersOfPool(state: State, pool: Pool): Run[] {
-  const ids = new Set(state.queues.filter((queue) => queue.poolId === pool.id).map(({ id }) => id))
-  return state.runs
-    .filter((run) => run.queueId !== null && ids.has(run.queueId) && ['PENDING', 'RUNNING'].includes(run.state))
+/** The runs that occupy slots of a pool, as polls of the pool count them; those of some of its queues, and some of each. */
+export function holdersOfPool(
+  { queues, runs }: State,
+  pool: Pool,
+  { queueIds, limitPerQueue }: { queueIds?: string[] | undefined; limitPerQueue?: number | undefined } = {},
+): Run[] {
+  return queues
+    .filter((queue) => queue.poolId === pool.id && (queueIds?.includes(queue.id) ?? true))
+    .flatMap((queue) => {
+      const holders = runs.filter((run) => run.queueId === queue.id && POOL_SLOTS.includes(run.state)).toSorted(byId)
+      return queueIds === undefined ? holders : page(holders, { limit: limitPerQueue })
+    })
     .toSorted(byId)
 }
 
+/** When the current unbroken occupation of a slot began. */
+export function slotAcquiredAt(run: Run): number | null {
+  let since: number | null = null
+  for (const [type, time] of run.history.toSorted(([, a], [, b]) => a - b)) {
+    since = QUEUE_SLOTS.includes(type) ? (since ?? time) : null
+  }
+  return since
+}
+
+/** A poll of a queue. */
+export interface QueuePoll {
+  limit?: number | undefined
+  before?: number | undefined
+}
+
 /** What a poll of a queue returns. */
-export function pollQueue(
-  state: State,
-  queue: Queue,
-  { limit = Infinity, before }: { limit?: number | undefined; before?: number | undefined },
-): Run[] {
+export function pollQueue(state: State, queue: Queue, { limit = Infinity, before }: QueuePoll): Run[] {
   if (queue.isPaused) return []
   const { filter } = queue
   return state.runs
@@ -85,39 +121,42 @@ export function pollQueue(
     .slice(0, Math.min(limit, open(queue.limit, holdersOfQueue(state, queue).length)))
 }
 
+/** A poll of pools. */
 export interface PoolPoll {
   poolIds?: string[] | undefined
   queueIds?: string[] | undefined
   before?: number | undefined
   after?: number | undefined
-  limit: number
-  byPriority: boolean
+  limit?: number | undefined
+  byPriority?: boolean | undefined
 }
 
 /** What a poll of pools returns. */
 export function pollPools(state: State, poll: PoolPoll): { run: Run; queue: Queue }[] {
+  const { poolIds, queueIds, before, after, limit = 1000, byPriority = true } = poll
   const order = (a: { run: Run; queue: Queue }, b: { run: Run; queue: Queue }): number =>
-    (poll.byPriority ? a.queue.priority - b.queue.priority : 0) || byStart(a.run, b.run)
-  const found = state.pools
-    .filter((pool) => !pool.isPaused && (poll.poolIds?.includes(pool.id) ?? true))
+    (byPriority ? a.queue.priority - b.queue.priority : 0) || byStart(a.run, b.run)
+  const ofQueue = (queue: Queue): { run: Run; queue: Queue }[] => {
+    const own = state.runs.filter((run) => run.queueId === queue.id)
+    return own
+      .filter((run) => run.state === 'SCHEDULED' && !run.isRetriedInProcess)
+      .filter((run) => before === undefined || (run.start !== null && run.start <= before))
+      .filter((run) => after === undefined || (run.start !== null && run.start >= after))
+      .toSorted(byStart)
+      .slice(0, open(queue.limit, own.filter((run) => POOL_SLOTS.includes(run.state)).length))
+      .map((run) => ({ run, queue }))
+  }
+  return state.pools
+    .filter((pool) => !pool.isPaused && (poolIds?.includes(pool.id) ?? true))
     .flatMap((pool) =>
       state.queues
-        .filter((queue) => queue.poolId === pool.id && !queue.isPaused && (poll.queueIds?.includes(queue.id) ?? true))
-        .flatMap((queue) => {
-          const own = state.runs.filter((run) => run.queueId === queue.id)
-          const active = own.filter((run) => ['PENDING', 'RUNNING'].includes(run.state)).length
-          return own
-            .filter((run) => run.state === 'SCHEDULED' && !run.isRetriedInProcess)
-            .filter((run) => poll.before === undefined || (run.start !== null && run.start <= poll.before))
-            .filter((run) => poll.after === undefined || (run.start !== null && run.start >= poll.after))
-            .toSorted(byStart)
-            .slice(0, open(queue.limit, active))
-            .map((run) => ({ run, queue }))
-        })
+        .filter((queue) => queue.poolId === pool.id && !queue.isPaused && (queueIds?.includes(queue.id) ?? true))
+        .flatMap(ofQueue)
         .toSorted(order)
         .slice(0, open(pool.limit, holdersOfPool(state, pool).length)),
     )
-  return found.toSorted(order).slice(0, poll.limit)
+    .toSorted(order)
+    .slice(0, limit)
 }
 
 /** How a queue is doing. */
@@ -127,7 +166,12 @@ export function statusOf(state: State, queue: Queue, now: number): { healthy: bo
   return { healthy: lateRunsCount === 0 && isRecent, lateRunsCount }
 }
 
-/** Queues by name, as bytes compare. */
-export function queuesByName(queues: Queue[]): Queue[] {
-  return queues.toSorted((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)) || byId(a, b))
+/** The queue of a name: in a pool of a name, else in the default agent pool when it exists, else in any, lowest id first. */
+export function queueOfName({ pools, queues }: State, name: string, poolName?: string): Queue | undefined {
+  const pool = pools.find((one) => one.name === (poolName ?? 'default-agent-pool'))
+  if (poolName !== undefined && pool === undefined) return undefined
+  return queues
+    .filter((queue) => queue.name === name && (pool === undefined || queue.poolId === pool.id))
+    .toSorted(byId)
+    .at(0)
 }

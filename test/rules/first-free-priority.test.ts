@@ -3,6 +3,28 @@ import { describe, expect, test } from 'vitest'
 import { firstFreePriority } from '../../src/rules/first-free-priority.js'
 
 describe('firstFreePriority', () => {
+  test.each([
+    [[], 1],
+    [[1, 2, 3], 4],
+    [[1, 2, 5], 3],
+    [[5, 6], 1],
+    [[2, 1], 3],
+    [[1, 1, 2], 3],
+    [[0, -4], 1],
+  ])('of %j is %i', (taken, free) => {
+    expect(firstFreePriority(taken)).toBe(free)
+  })
+
+  test('is the smallest from 1 that is not taken', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: -2, max: 12 })), (taken) => {
+        const free = firstFreePriority(taken)
+        expect(taken).not.toContain(free)
+        for (let priority = 1; priority < free; priority++) expect(taken).toContain(priority)
+      }),
+    )
+  })
+
   test('takes any iterable, a set or a generator as well as a list', () => {
     expect(firstFreePriority(new Set([1, 2, 4]))).toBe(3)
     expect(firstFreePriority(new Map([[1, 'a']]).keys())).toBe(2)

@@ -1,5 +1,7 @@
+import { addMilliseconds } from 'date-fns'
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { enterState, type FlowRunFacts } from '../../src/rules/flow-run-transition.js'
+import { enterState, type EnteredState, type FlowRunFacts } from '../../src/rules/flow-run-transition.js'
 import { STATE_TYPES, type StateType } from '../../src/rules/states.js'
 
 const due = new Date('2035-01-01T11:00:00Z')
@@ -35,6 +37,20 @@ function runIn(stateType: StateType | null): FlowRunFacts {
   }
 }
 
+/** A run that was just created. */
+const created: FlowRunFacts = {
+  ...runIn('SCHEDULED'),
+  runCount: 0,
+  expectedStartTime: null,
+  nextScheduledStartTime: null,
+  startTime: null,
+}
+const time = fc.integer({ min: -200_000, max: 200_000 }).map((offset) => addMilliseconds(now, offset))
+const state: fc.Arbitrary<EnteredState> = fc.record(
+  { type: fc.constantFrom(...STATE_TYPES), timestamp: time, name: fc.string(), scheduledTime: fc.option(time) },
+  { requiredKeys: ['type', 'timestamp'] },
+)
+
 const transitions = [null, ...STATE_TYPES].flatMap((from) => STATE_TYPES.map((to) => [from, to] as const))
 
 describe('enterState', () => {
@@ -52,13 +68,13 @@ describe('enterState', () => {
   })
 
   test.each(STATE_TYPES)('%s gives a run the times that it never had', (type) => {
-    const created = { ...runIn(null), runCount: 0, expectedStartTime: null, startTime: null }
-    expect(enterState({ ...created, nextScheduledStartTime: null }, { type, timestamp: now })).toMatchObject({
+    const scheduled = { ...created, nextScheduledStartTime: due }
+    expect(enterState(created, { type, timestamp: now })).toMatchObject({
       expectedStartTime: type === 'SCHEDULED' || type === 'PENDING' ? null : now,
       nextScheduledStartTime: null,
       startTime: type === 'RUNNING' ? now : null,
     })
-    expect(enterState(created, { type, timestamp: now })).toMatchObject({
+    expect(enterState(scheduled, { type, timestamp: now })).toMatchObject({
       expectedStartTime: type === 'SCHEDULED' || type === 'PENDING' ? due : now,
       nextScheduledStartTime: due,
     })
@@ -74,5 +90,33 @@ describe('enterState', () => {
     const run = Object.freeze(runIn('FAILED'))
     expect(enterState(run, { type: 'SCHEDULED', timestamp: now, scheduledTime: later })).not.toBe(run)
     expect(run).toEqual(runIn('FAILED'))
+  })
+
+  test('keeps the facts of a run true of all the states it was in', () => {
+    fc.assert(
+      fc.property(fc.array(state, { minLength: 1, maxLength: 8 }), (states) => {
+        let run = created
+        for (const entered of states) run = enterState(run, entered)
+        const last = states.at(-1)
+        const attempts = states.filter(({ type }) => type === 'RUNNING')
+        const scheduled = states.filter((each) => each.type === 'SCHEDULED' && each.scheduledTime !== undefined)
+        expect(run).toMatchObject({
+          stateType: last?.type,
+          stateTimestamp: last?.timestamp,
+          runCount: attempts.length,
+          startTime: attempts[0]?.timestamp ?? null,
+          endTime: last !== undefined && terminal.has(last.type) ? last.timestamp : null,
+          nextScheduledStartTime: scheduled.at(-1)?.scheduledTime ?? null,
+        })
+      }),
+    )
+  })
+
+  test('never changes an expected start time', () => {
+    fc.assert(
+      fc.property(time, state, (expectedStartTime, entered) => {
+        expect(enterState({ ...created, expectedStartTime }, entered).expectedStartTime).toBe(expectedStartTime)
+      }),
+    )
   })
 })

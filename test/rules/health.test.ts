@@ -1,8 +1,11 @@
-import { subMilliseconds } from 'date-fns'
+import { addMilliseconds, subMilliseconds } from 'date-fns'
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { DEFAULT_HEALTH_CHECK_POLICY, evaluateHealth } from '../../src/rules/health.js'
 
 const now = new Date('2035-01-01T12:00:00Z')
+const count = fc.nat({ max: 5 })
+const time = fc.integer({ min: -200_000, max: 200_000 }).map((offset) => addMilliseconds(now, offset))
 const polled = (seconds: number): Date => subMilliseconds(now, seconds * 1000)
 
 describe('evaluateHealth', () => {
@@ -35,4 +38,19 @@ describe('evaluateHealth', () => {
       expect(evaluateHealth(policy, { lateRunsCount, lastPolled }, now)).toBe(healthy)
     },
   )
+
+  test('never improves with more late runs or with an earlier poll', () => {
+    const policy = fc.record({
+      maximumLateRuns: fc.option(count),
+      maximumSecondsSinceLastPolled: fc.option(fc.nat({ max: 200 })),
+    })
+    fc.assert(
+      fc.property(policy, count, count, time, fc.nat({ max: 200_000 }), (asked, late, more, lastPolled, earlier) => {
+        const worse = { lateRunsCount: late + more, lastPolled: addMilliseconds(lastPolled, -earlier) }
+        if (evaluateHealth(asked, worse, now)) {
+          expect(evaluateHealth(asked, { lateRunsCount: late, lastPolled }, now)).toBe(true)
+        }
+      }),
+    )
+  })
 })

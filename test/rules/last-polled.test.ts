@@ -13,6 +13,12 @@ describe('isLastPolledRecent', () => {
     )
   })
 
+  test('takes another number of seconds', () => {
+    const now = new Date('2035-01-01T12:00:00Z')
+    expect(isLastPolledRecent(addMilliseconds(now, -5000), now, 5)).toBe(true)
+    expect(isLastPolledRecent(addMilliseconds(now, -5001), now, 5)).toBe(false)
+  })
+
   test('takes 60 s, the time that Prefect takes, when it is not told', () => {
     expect(WORK_QUEUE_LAST_POLLED_TIMEOUT_SECONDS).toBe(60)
   })

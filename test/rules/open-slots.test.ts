@@ -5,6 +5,17 @@ import { openSlots } from '../../src/rules/open-slots.js'
 const runs = fc.nat({ max: 2 ** 31 - 1 })
 
 describe('openSlots', () => {
+  test.each([
+    [3, 1, 2],
+    [3, 3, 0],
+    [3, 9, 0],
+    [0, 0, 0],
+    [null, 9, Infinity],
+    [undefined, 9, Infinity],
+  ])('of limit %s with %i active is %d', (limit, active, open) => {
+    expect(openSlots(limit, active)).toBe(open)
+  })
+
   test('lets in any number of runs without a limit, however many are active', () => {
     fc.assert(
       fc.property(fc.constantFrom(null, undefined), runs, (limit, active) => {

@@ -62,6 +62,11 @@ describe('the sentence of a reason', () => {
         '"run-1" (RUNNING), "run-2" (RUNNING since 2035-01-01T12:00:00.123Z) and 2 more.',
     ],
     [
+      { kind: 'pool-full', ...pool, concurrencyLimit: 4, holders: holders(4) },
+      'The work pool "etl" has no open slot of 4: held by "run-0" (RUNNING since 2035-01-01T12:00:00.123Z), ' +
+        '"run-1" (RUNNING), "run-2" (RUNNING since 2035-01-01T12:00:00.123Z) and 1 more.',
+    ],
+    [
       { kind: 'behind', scope: 'queue', runs: 1, openSlots: 1, ahead: ahead(1) },
       'It is behind 1 run in its queue (1 of "queue-0", priority 1), and the next poll hands out 1.',
     ],

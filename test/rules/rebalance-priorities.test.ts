@@ -29,6 +29,74 @@ const anyCases = casesOf(fc.array(fc.integer({ min: -2, max: 8 }), priority))
 const cleanCases = casesOf(fc.uniqueArray(fc.integer({ min: 1, max: 9 }), priority))
 
 describe('rebalancePriorities', () => {
+  test('moves nothing when the asked priority is free', () => {
+    expect(rebalance({ a: 1, b: 2 }, { b: 9 })).toEqual({ b: 9 })
+  })
+
+  test('moves those in the way down, as far as the next gap', () => {
+    expect(rebalance({ a: 1, b: 2, c: 4 }, { c: 1 })).toEqual({ c: 1, a: 2, b: 3 })
+    expect(rebalance({ a: 1, b: 2, d: 4 }, { new: 1, d: 4 })).toEqual({})
+    expect(rebalance({ a: 1, b: 3, c: 4, new: 1 }, { new: 1 })).toEqual({ a: 2 })
+  })
+
+  test('keeps several asked ones exactly, where Prefect leaves equal ones', () => {
+    expect(rebalance({ default: 1, b: 2, c: 10, d: 11 }, { c: 2, d: 3 })).toEqual({ c: 2, d: 3, b: 4 })
+  })
+
+  test('repairs equal and non-positive priorities, the smaller id first', () => {
+    expect(rebalance({ b: 1, a: 1, c: 0, d: -3 }, {})).toEqual({ d: 1, c: 2, a: 3, b: 4 })
+  })
+
+  test('ignores ids of no queue, and takes a map or a record', () => {
+    const queues = [{ id: 'a', priority: 1 }]
+    expect(rebalancePriorities(queues, { x: 1 })).toEqual(new Map())
+    expect(rebalancePriorities(queues, new Map([['a', 2]]))).toEqual(new Map([['a', 2]]))
+  })
+
+  test('leaves priorities unique and positive, the asked ones as asked, the others in order and never moved up', () => {
+    fc.assert(
+      fc.property(anyCases, ({ queues, asked }) => {
+        const after = applied(queues, rebalancePriorities(queues, asked))
+        const priorities = [...after.values()]
+        expect(new Set(priorities).size).toBe(priorities.length)
+        expect(Math.min(...priorities)).toBeGreaterThanOrEqual(1)
+        const others = othersOf(queues, asked)
+        for (const { id } of queues) if (asked.has(id)) expect(after.get(id)).toBe(asked.get(id))
+        for (const { id, priority } of others) expect(after.get(id)).toBeGreaterThanOrEqual(priority)
+        const places = others.map(({ id }) => after.get(id) ?? 0)
+        expect(places).toEqual(places.toSorted((a, b) => a - b))
+      }),
+    )
+  })
+
+  test('moves as few as possible, each as little as possible, compared with every other way', () => {
+    fc.assert(
+      fc.property(anyCases, ({ queues, asked }) => {
+        const others = othersOf(queues, asked)
+        const after = applied(queues, rebalancePriorities(queues, asked))
+        const places = others.map(({ id }) => after.get(id) ?? 0)
+        const stays = (where: number[]): number => where.filter((place, n) => place === others[n]?.priority).length
+        const ways = waysOf(others, new Set(queues.flatMap(({ id }) => asked.get(id) ?? [])))
+        expect(ways).toContainEqual(places)
+        expect(ways.filter((way) => stays(way) > stays(places) || way.some((at, n) => at < (places[n] ?? 0)))).toEqual(
+          [],
+        )
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  test('has nothing to do when it is done', () => {
+    fc.assert(
+      fc.property(anyCases, ({ queues, asked }) => {
+        const after = applied(queues, rebalancePriorities(queues, asked))
+        const again = queues.map(({ id }) => ({ id, priority: after.get(id) ?? 0 }))
+        expect(rebalancePriorities(again, asked)).toEqual(new Map())
+        expect(rebalancePriorities(again, new Map())).toEqual(new Map())
+      }),
+    )
+  })
+
   test('gives the same changes for a map, a record, and the queues in any order', () => {
     const cases = anyCases.chain((some) =>
       fc.record({
@@ -110,3 +178,30 @@ describe('rebalancePriorities', () => {
     expect(rebalancePriorities([], { a: 1 })).toEqual(new Map())
   })
 })
+
+function rebalance(queues: Record<string, number>, asked: Record<string, number>): Record<string, number> {
+  const list = Object.entries(queues).map(([id, priority]) => ({ id, priority }))
+  return Object.fromEntries(rebalancePriorities(list, asked))
+}
+
+function applied(queues: readonly PrioritizedQueue[], changes: ReadonlyMap<string, number>): Map<string, number> {
+  return new Map(queues.map(({ id, priority }) => [id, changes.get(id) ?? priority]))
+}
+
+function othersOf(queues: readonly PrioritizedQueue[], asked: ReadonlyMap<string, number>): PrioritizedQueue[] {
+  return queues.filter(({ id }) => !asked.has(id)).toSorted((a, b) => a.priority - b.priority || (a.id < b.id ? -1 : 1))
+}
+
+/** Every way to place the others in order, none moved up, none on an asked place, up to a place that always suffices. */
+function waysOf(others: readonly PrioritizedQueue[], taken: ReadonlySet<number>): number[][] {
+  const place = (index: number, from: number): number[][] => {
+    const queue = others[index]
+    if (queue === undefined) return [[]]
+    const ways: number[][] = []
+    for (let at = Math.max(from, queue.priority, 1); at <= 14; at++) {
+      if (!taken.has(at)) for (const rest of place(index + 1, at + 1)) ways.push([at, ...rest])
+    }
+    return ways
+  }
+  return place(0, 1)
+}

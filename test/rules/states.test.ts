@@ -38,6 +38,12 @@ describe('states', () => {
     expect(STATE_TYPES.map(defaultStateName)).not.toContain(LATE_STATE_NAME)
   })
 
+  test('occupy slots: CANCELLING only where a queue is polled by itself, and for claims', () => {
+    expect(WORK_QUEUE_SLOT_STATES).toEqual(['PENDING', 'RUNNING', 'CANCELLING'])
+    expect(WORK_POOL_SLOT_STATES).toEqual(['PENDING', 'RUNNING'])
+    expect(FILTER_QUEUE_SLOT_STATES).toEqual(['PENDING', 'RUNNING'])
+  })
+
   test('occupy no slot when they wait or are terminal', () => {
     const occupying = [...WORK_QUEUE_SLOT_STATES, ...WORK_POOL_SLOT_STATES, ...FILTER_QUEUE_SLOT_STATES]
     expect(occupying.filter((type) => isTerminal(type) || type === 'SCHEDULED' || type === 'PAUSED')).toEqual([])
