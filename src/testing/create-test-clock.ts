@@ -5,20 +5,20 @@ import { addDuration, durationSchema } from './durations.js'
 /** A clock that stands still until it is set. */
 export interface TestClock {
   /** What time it is, to be given to the library's functions as `now`. */
-  now(): Date
+  readonly now: () => Date
   /**
    * Sets the time, forwards or back.
    *
    * @throws {InvalidInputError} when the time is not valid.
    */
-  set(time: Date): void
+  readonly set: (time: Date) => void
   /**
    * Moves the time on, by a `Duration` of date-fns such as `{ minutes: 5 }`, in UTC, and returns the new time. A negative one moves it
    * back.
    *
    * @throws {InvalidInputError} when the duration is not valid.
    */
-  advance(duration: Duration): Date
+  readonly advance: (duration: Duration) => Date
 }
 
 /** What a test clock shows first, unless it is told another time. */

@@ -1,9 +1,8 @@
-import { ERRORS } from './differences.js'
 import type { StepTrace } from './replay.js'
 import type { Json } from './symbols.js'
 
 /**
- * A step's trace without what is not compared: events, the database's own clock, tables that are not ours, and Prefect's notes on
+ * A step's trace without what is not compared: events, messages, the database's own clock, tables that are not ours, and Prefect's notes on
  * which part of its answer was chance. Times are cut to milliseconds.
  */
 export function comparable(trace: StepTrace): StepTrace {
@@ -17,16 +16,6 @@ export function comparable(trace: StepTrace): StepTrace {
     ...(steps !== undefined && { steps: steps.map(comparable) }),
     ...(skipped !== undefined && { skipped }),
   }
-}
-
-/** The same trace, with our errors named as Prefect's where they stand for them. */
-export function inPrefectsWords(ours: StepTrace, prefect: StepTrace): StepTrace {
-  const error =
-    ours.error !== undefined && prefect.error !== undefined && ERRORS[ours.error]?.includes(prefect.error)
-      ? prefect.error
-      : ours.error
-  const steps = ours.steps?.map((step, index) => inPrefectsWords(step, prefect.steps?.[index] ?? {}))
-  return { ...ours, ...(error !== undefined && { error }), ...(steps !== undefined && { steps }) }
 }
 
 function rowsOf(state: NonNullable<StepTrace['state']>): NonNullable<StepTrace['state']> {

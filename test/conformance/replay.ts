@@ -1,11 +1,11 @@
 import { type Kysely, sql } from 'kysely'
-import { WorkQueueError, type WorkQueueTables } from 'kysely-work-queues'
+import { defaultStateName, type StateType, WorkQueueError, type WorkQueueTables } from 'kysely-work-queues'
 import type { TestDatabase } from '../support/databases.js'
 import { factory, type Row } from '../support/factory.js'
 import { type Arguments, toArguments, toColumns } from './arguments.js'
 import { OPERATIONS, withoutCounterpart } from './operations.js'
 import { BASE, flowRunId, type Json, Symbols } from './symbols.js'
-import { difference, readState, toResult } from './trace.js'
+import { difference, readState, type State, toResult } from './trace.js'
 
 /** A step of a scenario. */
 export interface Step {
@@ -27,6 +27,8 @@ export interface Scenario {
 export interface StepTrace {
   result?: Json
   error?: string
+  /** What Prefect said with some of its errors. */
+  message?: string
   emitted?: Json[]
   state?: { [table: string]: { [symbol: string]: Json } }
   steps?: StepTrace[]
@@ -45,6 +47,8 @@ export async function replay(database: TestDatabase, scenario: Scenario): Promis
 class Replayer {
   readonly #database: TestDatabase
   readonly #symbols: Symbols
+  /** What the last step left in the tables. */
+  #state: State = {}
   #step = 0
   #advanced = 0
 
@@ -53,14 +57,16 @@ class Replayer {
     this.#symbols = new Symbols(database.plain)
   }
 
+  /** Takes the next step, and says what it answered and what it changed. */
   async run(step: Step): Promise<StepTrace> {
     if (step.op === 'clock.advance') this.#advanced += Number(Object.values(step.args ?? {})[0])
     const now = new Date(BASE + (this.#step++ + this.#advanced) * 1000)
-    if (await this.#writeRows(step, now)) return {}
-    const before = await readState(this.#database, this.#symbols)
-    const trace = await this.#take(step, now)
-    const state = difference(before, await readState(this.#database, this.#symbols))
-    if (Object.keys(state).length > 0) trace.state = state
+    const trace = (await this.#writeRows(step, now)) ? {} : await this.#take(step, now)
+    const before = this.#state
+    this.#state = await readState(this.#database, this.#symbols)
+    const state = difference(before, this.#state)
+    // Runs that a scenario inserts are part of the scenario, not of the answer.
+    if (Object.keys(state).length > 0 && step.op !== 'flow_runs.insert') trace.state = state
     return trace
   }
 
@@ -118,7 +124,7 @@ class Replayer {
     return trace
   }
 
-  /** Steps that write rows past the functions. */
+  /** Steps that write rows past the functions. Says whether it was one. */
   async #writeRows({ op, args }: Step, now: Date): Promise<boolean> {
     const make = factory(this.#database)
     const columns = await toColumns(args, this.#symbols, now)
@@ -138,12 +144,18 @@ class Replayer {
         .execute()
     } else if (op === 'flow_runs.set' || op === 'queue.set' || op === 'pool.set') {
       const table = op === 'queue.set' ? 'work_queue' : op === 'pool.set' ? 'work_pool' : 'flow_run'
-      await make.set(table, columns['id'], columns['values'] as Row)
+      await make.set(table, columns['id'], withStateName(columns['values'] as Row))
     } else {
       return op === 'deployments.insert' || op === 'clock.advance'
     }
     return true
   }
+}
+
+/** A run that is put in a state has the capitalised state type as its state's name, when the scenario names no other. */
+function withStateName(values: Row): Row {
+  const type = values['state_type']
+  return typeof type === 'string' ? { state_name: defaultStateName(type as StateType), ...values } : values
 }
 
 /** Prefect's inner schema of a queue has a priority of its own, 1; ours has one schema. */

@@ -10,6 +10,8 @@ export const BASE = Date.UTC(2035, 0, 1, 12)
 /** Names ids as a trace does, and resolves the names: `$a`, `$a.default`, `$pool:NAME`, `$pool:NAME.default`, `$d1`. */
 export class Symbols {
   readonly #ids = new Map<string, string>()
+  /** Of several symbols of one id, the first. */
+  readonly #names = new Map<string, string>()
   /** Through which pools are looked up: a transaction sees what it has written. */
   session: Kysely<WorkQueueTables>
 
@@ -19,6 +21,7 @@ export class Symbols {
 
   set(symbol: string, id: string): void {
     this.#ids.set(symbol, id)
+    if (!this.#names.has(id)) this.#names.set(id, symbol)
   }
 
   /** The id that a symbol stands for; one that no row has when it stands for nothing. */
@@ -32,24 +35,23 @@ export class Symbols {
 
   /** The symbol of an id, with its `$`. */
   async nameOf(id: string): Promise<string> {
-    await this.#learn()
-    for (const [symbol, known] of this.#ids) if (known === id) return `$${symbol}`
     const deployment = /^00000000-0000-4000-a000-([0-9a-f]{12})$/.exec(id)
     if (deployment) return `$d${parseInt(deployment[1] ?? '', 16)}`
-    return id === MISSING_ID ? '$missing' : '<uuid>'
+    if (id === MISSING_ID) return '$missing'
+    if (!this.#names.has(id)) await this.#learn()
+    const symbol = this.#names.get(id)
+    return symbol === undefined ? '<uuid>' : `$${symbol}`
   }
 
   /** Pools that no step named go by their names, and default queues by their pools. */
   async #learn(): Promise<void> {
     const pools = await this.session.selectFrom('work_pool').select(['id', 'name', 'default_queue_id']).execute()
-    const named = new Set(this.#ids.values())
     for (const { id, name, default_queue_id } of pools) {
       // A second pool of a name, after the first was deleted, has its own symbol.
-      if (!named.has(id)) this.#ids.set(this.#ids.has(`pool:${name}`) ? `pool:${name}~2` : `pool:${name}`, id)
+      if (!this.#names.has(id)) this.set(this.#ids.has(`pool:${name}`) ? `pool:${name}~2` : `pool:${name}`, id)
+      if (default_queue_id === null || this.#names.has(default_queue_id)) continue
       for (const [symbol, known] of Array.from(this.#ids)) {
-        if (known === id && default_queue_id !== null && !named.has(default_queue_id)) {
-          this.#ids.set(`${symbol}.default`, default_queue_id)
-        }
+        if (known === id) this.set(`${symbol}.default`, default_queue_id)
       }
     }
   }

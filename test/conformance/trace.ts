@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { TestDatabase } from '../support/databases.js'
-import { BASE, type Json, type Symbols, toTraceTime } from './symbols.js'
+import { type Json, type Symbols, toTraceTime } from './symbols.js'
 
 const QUEUE = ['id', 'name', 'description', 'is_paused', 'concurrency_limit', 'priority', 'filter', 'last_polled']
 const POOL = ['id', 'name', 'description', 'type', 'base_job_template', 'is_paused', 'concurrency_limit']
@@ -44,8 +44,7 @@ export async function toResult(value: unknown, symbols: Symbols): Promise<Json> 
 
 async function toById(map: ReadonlyMap<string, number>, symbols: Symbols): Promise<{ [key: string]: Json }> {
   const entries = await Promise.all([...map].map(async ([id, count]) => [await symbols.nameOf(id), count] as const))
-  // Prefect leaves out what has no active run; here every existing id has an entry.
-  return Object.fromEntries(entries.filter(([, count]) => count > 0))
+  return Object.fromEntries(entries)
 }
 
 async function toListItem(row: Record<string, any>, symbols: Symbols): Promise<Json> {
@@ -61,7 +60,12 @@ async function toListItem(row: Record<string, any>, symbols: Symbols): Promise<J
 }
 
 async function toTrace(record: Record<string, unknown>, keys: readonly string[], symbols: Symbols): Promise<Json> {
-  const entries = keys.map(async (key) => [key, await toValue(record[camelCase(key)] ?? null, symbols)] as const)
+  const entries = keys.map(async (key) => {
+    const value = record[camelCase(key)] ?? null
+    // A job template is the user's own: its keys are data.
+    const named = key === 'base_job_template' || !isObject(value) ? value : withSnakeKeys(value)
+    return [key, await toValue(named, symbols)] as const
+  })
   return Object.fromEntries(await Promise.all(entries))
 }
 
@@ -69,9 +73,17 @@ async function toValue(value: unknown, symbols: Symbols): Promise<Json> {
   if (value instanceof Date) return toTraceTime(value)
   if (typeof value === 'string' && /^[0-9a-f]{8}-[0-9a-f-]{27}$/.test(value)) return await symbols.nameOf(value)
   if (Array.isArray(value)) return await Promise.all(value.map((item) => toValue(item, symbols)))
-  if (value === null || typeof value !== 'object') return (value ?? null) as Json
-  const entries = Object.entries(value).map(async ([key, of]) => [snakeCase(key), await toValue(of, symbols)] as const)
+  if (!isObject(value)) return (value ?? null) as Json
+  const entries = Object.entries(value).map(async ([key, of]) => [key, await toValue(of, symbols)] as const)
   return Object.fromEntries(await Promise.all(entries))
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date)
+}
+
+function withSnakeKeys(value: object): object {
+  return Object.fromEntries(Object.entries(value).map(([key, of]) => [snakeCase(key), of]))
 }
 
 /** The tables, by symbol, as traces show their rows. */
@@ -132,5 +144,3 @@ function camelCase(key: string): string {
 function snakeCase(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 }
-
-export { BASE }

@@ -14,6 +14,27 @@ import { type InsertedState, insertState, type RandomState, randomState } from '
 import { keyOf, remove } from './remedies.js'
 
 // A failure prints its seed and path, and is shrunk.
+//
+// What polls, claims and explanations share is in one place each. In a copy of the repository each was broken, one at a time, and
+// `vitest run test/explain -t 'on .?SQLite in memory'` run:
+//
+//   broken in src                                               fails in test/explain
+//   schema/expressions.ts, membership: by name whatever the id  explain-flow-run-slots (holders of a full queue),
+//                                                               explain-work-queue (counts), format-explanation
+//   schema/expressions.ts, isDue: < for <=                      this file, explain-flow-run-slots (behind and full),
+//                                                               explain-work-queue (counts)
+//   schema/expressions.ts, handOutOrder: id desc                this file
+//   schema/expressions.ts, handOutOrder: by id alone            this file, explain-flow-run-slots (behind in a queue),
+//                                                               explain-work-queue (next start time)
+//   schema/expressions.ts, comesBefore: > for <                 this file, explain-flow-run-slots (behind), format-explanation
+//   rules/states.ts, WORK_QUEUE_SLOT_STATES: no CANCELLING      explain-flow-run-slots (holders of a full queue),
+//                                                               explain-work-queue (counts)
+//   rules/states.ts, WORK_POOL_SLOT_STATES: with CANCELLING     explain-flow-run-slots (holders of a full pool)
+//   rules/states.ts, FILTER_QUEUE_SLOT_STATES: with CANCELLING  explain-flow-run-slots, explain-work-queue (queues with a filter)
+//
+// A rule that is broken in its one place is broken for polls and explanations alike: then this file sees nothing, and the tests that
+// know the facts do. Where this file does fail, a rule is written twice: `comesBefore` says in SQL what `handOutOrder` says, and
+// `isDueAt` of explainFlowRun what `isDue` says, so that one without the other is a disagreement.
 
 /** The ids of the runs that the next polls hand out: by its queue and by its pool, or, known by name alone, by any queue. */
 async function pollAll(db: TestDatabase['db'], { pools, queues, runs }: InsertedState, at: Date): Promise<Set<string>> {
@@ -65,7 +86,7 @@ describe.each([sqliteMemory, postgres])('on $name', (kind) => {
     for (const table of ['flow_run', 'work_pool'] as const) await database.plain.deleteFrom(table).execute()
   }
 
-  test('a run is said to be handed out exactly when the polls return it', { timeout: 120_000 }, async () => {
+  test('a run is said to be handed out exactly when the polls return it', { timeout: 300_000 }, async () => {
     await using database = await kind.create()
     const { db } = database
     let explained = 0
@@ -74,7 +95,9 @@ describe.each([sqliteMemory, postgres])('on $name', (kind) => {
       fc.asyncProperty(randomState, async (state) => {
         await withState(database, state, async (inserted) => {
           const polled = await pollAll(db, inserted, now)
-          for (const { id } of inserted.runs) {
+          // Of each state two runs, as random as the others, and one that comes out.
+          const some = [...inserted.runs.slice(0, 2), ...inserted.runs.filter(({ id }) => polled.has(id)).slice(0, 1)]
+          for (const { id } of some) {
             const explanation = await explainFlowRun(db, id, { now })
             expect(explanation).toMatchObject({ flowRunId: id, handedOut: polled.has(id) })
             expect(explanation.reasons.at(-1)?.kind === 'handed-out').toBe(polled.has(id))
@@ -84,15 +107,15 @@ describe.each([sqliteMemory, postgres])('on $name', (kind) => {
           }
         })
       }),
-      { numRuns: 70 },
+      { numRuns: 500 },
     )
-    expect(explained).toBeGreaterThan(1000)
-    expect(handedOut).toBeGreaterThan(20)
+    expect(explained).toBeGreaterThanOrEqual(1000)
+    expect(handedOut).toBeGreaterThan(200)
   })
 
   test(
     'a reason that is removed is no longer given, and without all of them the run comes out',
-    { timeout: 120_000 },
+    { timeout: 300_000 },
     async () => {
       await using database = await kind.create()
       const { db } = database
@@ -122,7 +145,7 @@ describe.each([sqliteMemory, postgres])('on $name', (kind) => {
             expect(await isPolled(db, id, at)).toBe(true)
           })
         }),
-        { numRuns: 150 },
+        { numRuns: 120 },
       )
       expect([...seen].toSorted()).toEqual([
         'behind',

@@ -78,14 +78,14 @@ const run = fc.record({
   }),
 })
 
-/** States with up to three pools, six queues and thirty runs. */
+/** States with up to three pools, six queues and twenty-five runs. */
 export const randomState: fc.Arbitrary<RandomState> = fc.record({
   pools: fc.array(pool, { minLength: 1, maxLength: 3 }),
   queues: fc.array(queue, { minLength: 1, maxLength: 6 }),
   workers: fc.array(fc.record({ pool: fc.nat({ max: 2 }), status: fc.constantFrom('ONLINE', 'OFFLINE') }), {
     maxLength: 3,
   }),
-  runs: fc.array(run, { minLength: 15, maxLength: 30 }),
+  runs: fc.array(run, { minLength: 10, maxLength: 25 }),
 })
 
 /** Inserts a state. */

@@ -7,6 +7,7 @@ test.each<[string, object]>([
   ['pollers', { pollers: undefined }],
   ['more', { more: 1 }],
   ['session', { session: 7 }],
+  ['session', { session: null }],
   ['seed', { seed: 0.5 }],
   ['by', { by: 'both' }],
   ['start', { start: new Date(NaN) }],

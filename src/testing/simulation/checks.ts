@@ -98,7 +98,9 @@ const event = z
 
 /** Checks the options of a simulation. */
 export const simulatePollingSchema: z.ZodType<CheckedOptions> = z.strictObject({
-  session: z.custom<Session<RequiredTables>>((value) => typeof value === 'object', 'must be a session').optional(),
+  session: z
+    .custom<Session<RequiredTables>>((value) => typeof value === 'object' && value !== null, 'must be a session')
+    .optional(),
   seed: z.int().default(1),
   by: z.enum(['claim', 'poll']).default('claim'),
   start: timeSchema.prefault(() => new Date(TEST_CLOCK_START)),

@@ -1,4 +1,4 @@
-import { addMilliseconds } from 'date-fns'
+import { addMilliseconds, differenceInMilliseconds } from 'date-fns'
 import { releaseStaleClaims } from '../../claims/release-stale-claims.js'
 import { readFlowRuns } from '../../flow-runs/read-flow-runs.js'
 import { setFlowRunState } from '../../flow-runs/set-flow-run-state.js'
@@ -8,7 +8,8 @@ import type { RequiredTables, Session } from '../../session.js'
 import { updateWorkPool } from '../../work-pools/update-work-pool.js'
 import { updateWorkQueue } from '../../work-queues/update-work-queue.js'
 import type { CheckedOptions } from './checks.js'
-import { claimRuns, type FoundRun, pollRuns } from './find-runs.js'
+import type { FoundRun } from './find-runs.js'
+import { createFinder, type Finder } from './finder.js'
 import type { HandOut, PollingHistory } from './history.js'
 import { createLedger, type Ledger } from './ledger.js'
 import type { SimulatedEvent } from './options.js'
@@ -16,7 +17,7 @@ import { createPollers, type Poller } from './pollers.js'
 import { createRandom, type Random } from './random.js'
 import { lateStarts, neverStarted, type Run } from './summaries.js'
 import { createTimeline, type Timeline } from './timeline.js'
-import { createRuns, createWorld, findPool, findQueue, type World } from './world.js'
+import { createRuns, createWorld, findPool, findQueue, type Queue, type World } from './world.js'
 
 /** How long a run is RUNNING that the simulation did not make, in milliseconds. */
 const DEFAULT_DURATION = 60_000
@@ -38,13 +39,10 @@ class Simulation {
   readonly #world: World
   readonly #durations: ReadonlyMap<string, number>
   readonly #ledger: Ledger
+  readonly #finder: Finder
   readonly #timeline: Timeline = createTimeline()
   readonly #runs = new Map<string, Run>()
   readonly #handOuts: HandOut[] = []
-  /** Runs that the transactions of polls have locked. */
-  #locks: { readonly ids: readonly string[]; readonly until: number }[] = []
-  /** The situation in which a poll of a target last found nothing. */
-  readonly #idle = new Map<string, string>()
   #elapsed = 0
   #polls = 0
   #changes = 0
@@ -65,12 +63,16 @@ class Simulation {
     this.#world = world
     this.#durations = durations
     this.#ledger = ledger
+    this.#finder = createFinder(session, options)
   }
 
   async run(): Promise<PollingHistory> {
     const { start, endSeconds, events, lateAfterSeconds } = this.#options
-    const waiting = await readFlowRuns(this.#session, { filter: { stateType: { any: ['SCHEDULED'] } } })
-    for (const flowRun of waiting) this.#meet(flowRun)
+    const filter = { stateType: { any: ['SCHEDULED', 'PENDING'] satisfies StateType[] } }
+    for (const flowRun of await readFlowRuns(this.#session, { filter })) {
+      if (flowRun.stateType === 'SCHEDULED') this.#meet(flowRun, this.#queueOf(flowRun))
+      else this.#expectRelease(flowRun)
+    }
     this.#outstanding += events.length
     for (const [index, event] of events.entries()) {
       this.#timeline.add(event.atSeconds * 1000, async () => {
@@ -107,13 +109,17 @@ class Simulation {
     return addMilliseconds(this.#options.start, this.#elapsed)
   }
 
-  #meet(flowRun: FlowRun): Run {
-    const known = this.#runs.get(flowRun.id)
-    if (known !== undefined) return known
-    const { workQueueId, workQueueName } = flowRun
-    const queue = this.#world.queues.find(({ id, name }) =>
+  /** The queue that a run belongs to; of a run that is known by its queue's name alone, the first of that name. */
+  #queueOf({ workQueueId, workQueueName }: FlowRun): Queue | undefined {
+    return this.#world.queues.find(({ id, name }) =>
       workQueueId === null ? name === workQueueName : id === workQueueId,
     )
+  }
+
+  /** Follows a run from now on, unless it belongs to no queue. */
+  #meet(flowRun: FlowRun, queue: Queue | undefined): Run | undefined {
+    const known = this.#runs.get(flowRun.id)
+    if (known !== undefined || queue === undefined) return known
     const duration = this.#durations.get(flowRun.id) ?? DEFAULT_DURATION
     const run: Run = { flowRun, queue, duration, startedAt: null, holder: undefined, isDone: false }
     this.#runs.set(flowRun.id, run)
@@ -123,7 +129,7 @@ class Simulation {
 
   async #poll(poller: Poller): Promise<void> {
     this.#polls++
-    const found = await this.#find(poller)
+    const found = await this.#finder.find(poller, this.#elapsed, this.#situation())
     const crashes = found.length > 0 && this.#random.happens(poller.crashProbability)
     for (const each of found) this.#give(each, poller, crashes)
     const wait = crashes ? poller.restartSeconds : poller.everySeconds
@@ -131,43 +137,28 @@ class Simulation {
     this.#timeline.add(this.#elapsed + this.#random.milliseconds(wait), async () => await this.#poll(poller))
   }
 
-  /** A poll that finds nothing is not made again until something has changed: most polls of a simulation find nothing. */
-  async #find(poller: Poller): Promise<FoundRun[]> {
-    const target = JSON.stringify([poller.workQueueId, poller.workPoolIds, poller.limit])
-    const situation = this.#situation()
-    if (this.#idle.get(target) === situation) return []
-    const { by, pollSeconds } = this.#options
-    this.#locks = this.#locks.filter(({ until }) => until > this.#elapsed)
-    const locked = [...new Set(this.#locks.flatMap(({ ids }) => ids))]
-    const found =
-      by === 'claim'
-        ? await claimRuns(this.#session, poller, this.#now())
-        : await pollRuns(this.#session, poller, this.#now(), locked)
-    if (found.length === 0 && locked.length === 0) this.#idle.set(target, situation)
-    if (by === 'poll') {
-      this.#locks.push({ ids: found.map(({ flowRun }) => flowRun.id), until: this.#elapsed + pollSeconds * 1000 })
-    }
-    return found
-  }
-
-  /** All that the answer of a poll depends on: how often something was written, and how many runs have become due. */
+  /**
+   * All that the answer of a poll depends on: how often something was written, and how many runs have become due. A start time may lie
+   * within the millisecond that a `Date` ends at, and so it counts twice, before and after it.
+   */
   #situation(): string {
     const now = this.#now()
-    const isDue = ({ flowRun: { nextScheduledStartTime: time } }: Run): boolean => time !== null && time <= now
-    return `${this.#changes} ${[...this.#runs.values()].filter(isDue).length}`
+    const starts = [...this.#runs.values()].map(({ flowRun }) => flowRun.nextScheduledStartTime ?? Infinity)
+    const due = starts.filter((time) => time <= now).length + starts.filter((time) => time < now).length
+    return `${this.#changes} ${due}`
   }
 
   #give({ workQueueId, flowRun }: FoundRun, poller: Poller, crashes: boolean): void {
-    const run = this.#meet(flowRun)
-    // A poller does not take up again what it is about to start.
-    if (poller.submitting.has(flowRun.id)) return
-    poller.submitting.add(flowRun.id)
     const queue = this.#world.queues.find(({ id }) => id === workQueueId)
+    const run = this.#meet(flowRun, queue)
+    // A poller does not take up again what it is about to start.
+    if (run === undefined || queue === undefined || poller.submitting.has(flowRun.id)) return
+    poller.submitting.add(flowRun.id)
     const handOut: HandOut = {
       at: this.#now(),
       run: flowRun.name,
-      queue: queue?.name ?? '',
-      pool: queue?.pool ?? '',
+      queue: queue.name,
+      pool: queue.pool,
       poller: poller.name,
       outcome: 'open',
       startedAt: null,
@@ -199,9 +190,8 @@ class Simulation {
     run.holder = handOut
     this.#changes++
     this.#ledger.enter(run.flowRun, handOut, this.#now())
-    const staleAfter = Math.round(this.#options.staleAfterSeconds * 1000)
-    this.#timeline.add(this.#elapsed + staleAfter + 1, async () => {
-      if (run.holder === handOut && handOut.startedAt === null) await this.#release(staleAfter)
+    this.#timeline.add(this.#elapsed + this.#staleAfter + 1, async () => {
+      if (run.holder === handOut && handOut.startedAt === null) await this.#release()
     })
   }
 
@@ -219,14 +209,28 @@ class Simulation {
     })
   }
 
-  async #release(staleAfter: number): Promise<void> {
-    const pendingBefore = addMilliseconds(this.#now(), -staleAfter)
+  /** A claim that was there before the simulation is given back when it is stale. */
+  #expectRelease({ stateTimestamp }: FlowRun): void {
+    const since = differenceInMilliseconds(stateTimestamp ?? this.#options.start, this.#options.start)
+    this.#outstanding++
+    this.#timeline.add(Math.max(0, since + this.#staleAfter) + 1, async () => {
+      this.#outstanding--
+      await this.#release()
+    })
+  }
+
+  get #staleAfter(): number {
+    return Math.round(this.#options.staleAfterSeconds * 1000)
+  }
+
+  async #release(): Promise<void> {
+    const pendingBefore = addMilliseconds(this.#now(), -this.#staleAfter)
     this.#changes++
     for (const flowRun of await releaseStaleClaims(this.#session, { pendingBefore, now: this.#now() })) {
       this.#ledger.leave(flowRun.id, this.#now())
-      const run = this.#meet(flowRun)
-      if (run.holder?.outcome === 'open') run.holder.outcome = 'released'
-      run.holder = undefined
+      const run = this.#meet(flowRun, this.#queueOf(flowRun))
+      if (run?.holder?.outcome === 'open') run.holder.outcome = 'released'
+      if (run !== undefined) run.holder = undefined
     }
   }
 

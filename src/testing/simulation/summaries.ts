@@ -6,8 +6,8 @@ import type { Queue } from './world.js'
 /** A run in a simulation. */
 export interface Run {
   readonly flowRun: FlowRun
-  /** The queue it belongs to; of a run that is known by its queue's name alone, the first of that name. */
-  readonly queue: Queue | undefined
+  /** The queue it belongs to. */
+  readonly queue: Queue
   /** How long it is RUNNING, in milliseconds. */
   readonly duration: number
   startedAt: Date | null
@@ -35,8 +35,8 @@ export function neverStarted(runs: readonly Run[]): NeverStarted[] {
   }))
 }
 
-function placeOf(flowRun: FlowRun, queue: Queue | undefined): { run: string; queue: string; pool: string } {
-  return { run: flowRun.name, queue: queue?.name ?? '', pool: queue?.pool ?? '' }
+function placeOf(flowRun: FlowRun, queue: Queue): { run: string; queue: string; pool: string } {
+  return { run: flowRun.name, queue: queue.name, pool: queue.pool }
 }
 
 /** In the order in which polls go: by start time, those without one last, then by id. */

@@ -1,0 +1,113 @@
+import type { Difference } from '../differences.js'
+
+/** Deliberate differences in scenarios of ensuring, updating and deleting queues. */
+export const UPDATE_DIFFERENCES: readonly Difference[] = [
+  {
+    scenario: 'update/created_paused_then_updated',
+    step: 0,
+    why: 'paused',
+    ours: {
+      result: {
+        id: '$a',
+        name: 'a',
+        description: '',
+        is_paused: true,
+        concurrency_limit: null,
+        priority: 2,
+        filter: null,
+        last_polled: null,
+        status: 'PAUSED',
+        work_pool_id: '$pool:default-agent-pool',
+      },
+      state: {
+        work_pool: {
+          '$pool:default-agent-pool': {
+            name: 'default-agent-pool',
+            description: null,
+            type: 'prefect-agent',
+            base_job_template: {},
+            is_paused: false,
+            concurrency_limit: null,
+            default_queue_id: '$pool:default-agent-pool.default',
+            status: 'NOT_READY',
+            last_transitioned_status_at: null,
+            last_status_event_id: null,
+            created: { $time: 0 },
+          },
+        },
+        work_queue: {
+          '$pool:default-agent-pool.default': {
+            name: 'default',
+            description: "The work pool's default queue.",
+            is_paused: false,
+            concurrency_limit: null,
+            priority: 1,
+            filter: null,
+            last_polled: null,
+            status: 'NOT_READY',
+            work_pool_id: '$pool:default-agent-pool',
+            created: { $time: 0 },
+          },
+          $a: {
+            name: 'a',
+            description: '',
+            is_paused: true,
+            concurrency_limit: null,
+            priority: 2,
+            filter: null,
+            last_polled: null,
+            status: 'PAUSED',
+            work_pool_id: '$pool:default-agent-pool',
+            created: { $time: 0 },
+          },
+        },
+      },
+    },
+  },
+  {
+    scenario: 'update/created_paused_then_updated',
+    step: 1,
+    why: 'paused',
+    ours: {
+      result: true,
+      emitted: ['NOT_READY'],
+      state: { work_queue: { $a: { is_paused: false, status: 'NOT_READY' } } },
+    },
+  },
+  {
+    scenario: 'update/null_fields',
+    step: 2,
+    why: 'checks',
+    also: "description null stores '' in both",
+    ours: { result: true, state: { work_queue: { $a: { description: '' } } } },
+  },
+  { scenario: 'update/null_fields', step: 3, why: 'checks', ours: { error: 'InvalidInputError' } },
+  { scenario: 'update/null_fields', step: 4, why: 'checks', ours: { error: 'InvalidInputError' } },
+  {
+    scenario: 'update/null_fields_in_pool',
+    step: 3,
+    why: 'checks',
+    also: "description null stores '' in both",
+    ours: { result: true, state: { work_queue: { $a: { description: '' } } } },
+  },
+  { scenario: 'update/null_fields_in_pool', step: 4, why: 'checks', ours: { error: 'InvalidInputError' } },
+  { scenario: 'update/null_fields_in_pool', step: 5, why: 'checks', ours: { error: 'InvalidInputError' } },
+  { scenario: 'update/rename', step: 4, why: 'checks', ours: { error: 'InvalidInputError' } },
+  { scenario: 'update/rename', step: 5, why: 'checks', ours: { error: 'InvalidInputError' } },
+  { scenario: 'update/rename', step: 6, why: 'checks', ours: { error: 'InvalidInputError' } },
+  {
+    scenario: 'update/priority_leaves_equal',
+    step: 2,
+    why: 'priorities',
+    ours: { result: true, state: { work_queue: { $a: { priority: 3 }, $b: { priority: 4 } } } },
+  },
+  {
+    scenario: 'update/priority_leaves_equal',
+    step: 3,
+    why: 'priorities',
+    ours: {
+      result: true,
+      state: { work_queue: { '$pool:default-agent-pool.default': { priority: 2 }, $b: { priority: 1 } } },
+    },
+  },
+]
