@@ -1,8 +1,9 @@
-import { sql } from 'kysely'
+import { type SqlBool, sql } from 'kysely'
 import { z } from 'zod'
 import { check } from '../schema/checks.js'
+import { and, hasAnyId } from '../schema/conditions.js'
 import type { WorkPool } from '../schema/records.js'
-import { type RequiredTables, type Session, write } from '../session.js'
+import { type RequiredTables, type Scope, type Session, write } from '../session.js'
 import { selectWorkPools } from '../work-pools/select-work-pools.js'
 import { type WorkPoolStatusOptions, workPoolStatusShape } from '../work-pools/update-work-pool.js'
 import { type WorkPoolStatusChange, writeWorkPool } from '../work-pools/write-work-pool.js'
@@ -31,13 +32,7 @@ export async function markWorkPoolsNotReady<DB extends RequiredTables>(
 ): Promise<WorkPool[]> {
   const { now, emitStatusChange } = check(optionsSchema, options)
   const changes = await write(session, async (scope) => {
-    const { tables, dialect } = scope
-    const pools = await selectWorkPools(
-      scope,
-      sql`pool.status = 'READY' and not exists (
-        select 1 from ${tables.worker} as worker where worker.work_pool_id = pool.id and worker.status = 'ONLINE')`,
-      sql`order by pool.id asc ${dialect === 'postgres' ? sql`for no key update of pool` : sql``}`,
-    )
+    const pools = await lockIdlePools(scope)
     const written: WorkPoolStatusChange[] = []
     for (const pool of pools) {
       const change = await writeWorkPool(scope, pool, { status: 'NOT_READY' }, now)
@@ -47,4 +42,18 @@ export async function markWorkPoolsNotReady<DB extends RequiredTables>(
   })
   for (const change of changes) await emitStatusChange?.(change)
   return changes.map(({ after }) => after)
+}
+
+/** READY pools without an ONLINE worker, locked, in id order. */
+async function lockIdlePools(scope: Scope): Promise<WorkPool[]> {
+  const { dialect, tables } = scope
+  const isIdle = sql<SqlBool>`pool.status = 'READY' and not exists (
+    select 1 from ${tables.worker} as worker where worker.work_pool_id = pool.id and worker.status = 'ONLINE')`
+  const inOrder = sql`order by pool.id asc`
+  if (dialect === 'sqlite') return await selectWorkPools(scope, isIdle, inOrder)
+  const seen = await selectWorkPools(scope, isIdle, sql`${inOrder} for no key update of pool`)
+  if (seen.length === 0) return []
+  // A worker whose heartbeat was waited for is seen only by the next statement.
+  const ids = seen.map(({ id }) => id)
+  return await selectWorkPools(scope, and([isIdle, hasAnyId('pool.id', ids, dialect)]), inOrder)
 }

@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import { z } from 'zod'
 import { WorkPoolNotFoundError } from '../errors.js'
 import { check, countSchema, idSchema, nameSchema } from '../schema/checks.js'
@@ -43,14 +43,18 @@ export async function recordWorkerHeartbeat<DB extends RequiredTables>(
   const workerName = check(nameSchema, name, 'name')
   const { heartbeatIntervalSeconds, now, emitStatusChange } = check(optionsSchema, options)
 
-  const { worker, change } = await write(session, async (scope) => {
-    const change = await turnReady(scope, poolId, now)
-    const worker = await upsertWorker(scope, poolId, workerName, heartbeatIntervalSeconds, now)
-    if (worker === undefined) throw new WorkPoolNotFoundError(poolId)
-    return { worker, change }
-  })
-  if (change !== undefined) await emitStatusChange?.(change)
-  return worker
+  for (;;) {
+    const { worker, workPoolStatus, change } = await write(session, async (scope) => {
+      const change = await turnReady(scope, poolId, now)
+      const recorded = await upsertWorker(scope, poolId, workerName, heartbeatIntervalSeconds, now)
+      if (recorded === undefined) throw new WorkPoolNotFoundError(poolId)
+      return { ...recorded, change }
+    })
+    if (change !== undefined) await emitStatusChange?.(change)
+    // Marked as not ready just after it was looked at, for want of this worker: once more. Not with the lock that is held now:
+    // two workers that both make it a stronger one would wait for each other.
+    if (workPoolStatus !== 'NOT_READY') return worker
+  }
 }
 
 /** The pool is locked only when it looks as if it had to be written: heartbeats of a READY pool do not wait for each other. */
@@ -62,31 +66,47 @@ async function turnReady(scope: Scope, workPoolId: string, now: Date): Promise<W
   return pool?.status === 'NOT_READY' ? await writeWorkPool(scope, pool, { status: 'READY' }, now) : undefined
 }
 
-/** Inserts from the pool's own row, so that a pool that is gone gives no row instead of a broken foreign key. */
+interface Recorded {
+  readonly worker: Worker
+  /** The status of the pool, as the worker found it. */
+  readonly workPoolStatus: string
+}
+
+/**
+ * Inserts from the pool's own row, so that a pool that is gone gives no row instead of a broken foreign key. On PostgreSQL the
+ * row is held in share mode: heartbeats do not wait for each other, but whoever marks pools without workers waits.
+ */
 async function upsertWorker(
   { db, dialect, tables }: Scope,
   workPoolId: string,
   name: string,
   heartbeatIntervalSeconds: number | undefined,
   now: Date,
-): Promise<Worker | undefined> {
-  const id = dialect === 'postgres' ? sql`cast(${newId()} as uuid)` : sql`${newId()}`
-  const time =
-    dialect === 'postgres' ? sql`cast(${encodeTime(now, dialect)} as timestamptz)` : sql`${encodeTime(now, dialect)}`
+): Promise<Recorded | undefined> {
+  const isPostgres = dialect === 'postgres'
+  const id = isPostgres ? sql`cast(${newId()} as uuid)` : sql`${newId()}`
+  const time = isPostgres ? sql`cast(${encodeTime(now, dialect)} as timestamptz)` : sql`${encodeTime(now, dialect)}`
   const interval = heartbeatIntervalSeconds === undefined ? sql`null` : sql.lit(heartbeatIntervalSeconds)
-  const { rows } = await sql<object>`
+  const upsert = (pool: RawBuilder<unknown>): RawBuilder<object> => sql`
     insert into ${tables.worker}
       (id, created, updated, work_pool_id, name, last_heartbeat_time, heartbeat_interval_seconds, status)
     select ${id}, ${time}, ${time}, pool.id, ${name}, ${time}, ${interval}, 'ONLINE'
-    from ${tables.work_pool} as pool
+    from ${pool} as pool
     where pool.id = ${workPoolId}
-    ${dialect === 'postgres' ? sql`for key share` : sql``}
     on conflict (work_pool_id, name) do update set
       last_heartbeat_time = excluded.last_heartbeat_time,
       heartbeat_interval_seconds = coalesce(excluded.heartbeat_interval_seconds, worker.heartbeat_interval_seconds),
       status = excluded.status
-    returning ${selection(workerColumns, dialect, 'worker')}
-  `.execute(db)
+    returning ${selection(workerColumns, dialect, 'worker')}`
+  const statement = isPostgres
+    ? sql<object>`
+      with held as materialized (select id, status from ${tables.work_pool} where id = ${workPoolId} for share),
+        recorded as (${upsert(sql`held`)})
+      select recorded.*, held.status as "workPoolStatus" from recorded cross join held`
+    : upsert(tables.work_pool)
+  const { rows } = await statement.execute(db)
   const [row] = rows
-  return row === undefined ? undefined : decode(workerColumns, row)
+  if (row === undefined) return undefined
+  const { workPoolStatus = 'READY' } = row as { workPoolStatus?: string }
+  return { worker: decode(workerColumns, row), workPoolStatus }
 }
