@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
@@ -14,6 +15,8 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts', 'examples/*.test.ts'],
     globalSetup: 'test/support/global-setup.ts',
+    // Vitest's own choice on two cores is one worker: 358 s for the whole suite there, and half of a core idle.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     // Databases are made for each test, and the slowest machine that runs this has two cores.
     testTimeout: 30_000,
     reporters: ['default', ['json', { outputFile: 'coverage/results.json' }]],
