@@ -5,11 +5,12 @@ import { openSlots } from '../rules/open-slots.js'
 import { WORK_QUEUE_SLOT_STATES } from '../rules/states.js'
 import { enterStates } from '../flow-runs/enter-states.js'
 import { check, countSchema, idSchema, lateNowShape, type NowOption, timeSchema } from '../schema/checks.js'
-import { isMemberById, NO_LIMIT, occupiesSlot } from '../schema/expressions.js'
-import { decodeInteger } from '../schema/values.js'
+import { handOutOrder, isDue, isMemberById, membership, NO_LIMIT, occupiesSlot } from '../schema/expressions.js'
+import { decodeInteger, encodeTime } from '../schema/values.js'
 import { open, type RequiredTables, type Scope, type Session, write } from '../session.js'
 import { pollWorkQueue, type RunsInWorkQueue } from '../work-queues/poll-work-queue.js'
 import { lockLimits, readLimitOwners } from './lock-limits.js'
+import { readNamesakes, readOpenSlotsOfNamesakes } from './namesakes.js'
 
 /** Which runs a claim asks for. */
 export interface ClaimRunsInWorkQueueOptions extends NowOption {
@@ -33,6 +34,9 @@ const optionsSchema = z.strictObject({
  * many claim at once and at whatever isolation level: PENDING, RUNNING and CANCELLING runs occupy, and they are counted while
  * the queue and the pool are held, each only when it has a limit. Claims of a queue without limits do not wait for each other. A pool's pause
  * stops claims by {@link claimScheduledFlowRuns} only, as it stops polls by pool only.
+ *
+ * A run that is known by the queue's name alone belongs to every queue of that name, so it is claimed only while each of those has
+ * an open slot.
  *
  * In the caller's transaction the claim holds when that commits. Under repeatable read and serializable, a claim that would count
  * from an old snapshot fails with the driver's retryable error (40001). Outside a transaction a claim that finds nothing writes nothing.
@@ -64,10 +68,10 @@ export async function claimRunsInWorkQueue<DB extends RequiredTables>(
     if ((await readOpenPoolSlots(scope, seen.workQueue.workPoolId)) === 0) return { ...seen, runs: [] }
   }
   return await write(session, async (scope) => {
-    const limit = await takeTurn(scope, workQueueId, poll.limit ?? NO_LIMIT)
+    const turn = await takeTurn(scope, workQueueId, poll)
     const found = await pollWorkQueue(scope, workQueueId, {
       ...poll,
-      limit,
+      ...turn,
       lock: true,
       states: WORK_QUEUE_SLOT_STATES,
       onlyUnlimited: true,
@@ -79,23 +83,57 @@ export async function claimRunsInWorkQueue<DB extends RequiredTables>(
   })
 }
 
-/** Holds the pool and the queue for this claim, and returns how many runs it may take as far as the pool's limit goes. */
-async function takeTurn(scope: Scope, workQueueId: string, limit: number): Promise<number> {
-  const workPoolId = await readWorkPoolId(scope, workQueueId)
-  if (workPoolId === undefined) throw new WorkQueueNotFoundError(workQueueId)
-  const pools = await lockLimits(scope, 'work_pool', await readLimitOwners(scope, 'work_pool', [workPoolId]))
-  const queues = await lockLimits(scope, 'work_queue', await readLimitOwners(scope, 'work_queue', [workQueueId]))
-  if (pools.length === 0 || queues.length === 0) return 0
-  return Math.min(limit, await readOpenPoolSlots(scope, workPoolId))
+/** How many runs a claim may take. */
+interface Turn {
+  readonly limit: number
+  /** How many of them that are known by the queue's name alone. */
+  readonly limitByName: number
 }
 
-async function readWorkPoolId({ db }: Scope, workQueueId: string): Promise<string | undefined> {
-  const queue = await db
-    .selectFrom('work_queue')
-    .select('work_pool_id')
-    .where('id', '=', workQueueId)
-    .executeTakeFirst()
-  return queue?.work_pool_id
+/** Holds the pool and the queue for this claim, and returns how many runs it may take as far as other limits than the queue's go. */
+async function takeTurn(
+  scope: Scope,
+  workQueueId: string,
+  { limit = NO_LIMIT, scheduledBefore }: { limit?: number | undefined; scheduledBefore?: Date | undefined },
+): Promise<Turn> {
+  const place = await readPlace(scope, workQueueId, scheduledBefore)
+  if (place === undefined) throw new WorkQueueNotFoundError(workQueueId)
+  const pools = await lockLimits(scope, 'work_pool', await readLimitOwners(scope, 'work_pool', [place.workPoolId]))
+  const namesakes = place.isNamed ? await readNamesakes(scope, place.name) : []
+  const wanted = [...new Set([workQueueId, ...namesakes])]
+  const queues = await lockLimits(scope, 'work_queue', await readLimitOwners(scope, 'work_queue', wanted))
+  if (pools.length === 0 || !queues.includes(workQueueId)) return { limit: 0, limitByName: 0 }
+  const isEachHeld = place.isNamed && namesakes.every((id) => queues.includes(id))
+  return {
+    limit: Math.min(limit, await readOpenPoolSlots(scope, place.workPoolId)),
+    limitByName: isEachHeld ? await readOpenSlotsOfNamesakes(scope, place.name) : 0,
+  }
+}
+
+interface Place {
+  readonly workPoolId: string
+  readonly name: string
+  /** Whether a run is due that is known by the name alone. */
+  readonly isNamed: boolean
+}
+
+async function readPlace(
+  { db, dialect, tables }: Scope,
+  workQueueId: string,
+  scheduledBefore: Date | undefined,
+): Promise<Place | undefined> {
+  const [, isMemberByName] = membership({ id: sql`queue.id`, name: sql`queue.name` })
+  const { rows } = await sql<{ workPoolId: string; name: string; named: string | null }>`
+    select queue.work_pool_id as "workPoolId", queue.name, (
+      select run.id from ${tables.flow_run} as run
+      where ${isMemberByName} and ${isDue(scheduledBefore && sql`${encodeTime(scheduledBefore, dialect)}`)}
+      order by ${handOutOrder}
+      limit 1
+    ) as named
+    from ${tables.work_queue} as queue where queue.id = ${workQueueId}
+  `.execute(db)
+  const [row] = rows
+  return row === undefined ? undefined : { workPoolId: row.workPoolId, name: row.name, isNamed: row.named !== null }
 }
 
 async function readOpenPoolSlots({ db, tables }: Scope, workPoolId: string): Promise<number> {

@@ -2,8 +2,8 @@ import { z } from 'zod'
 import { WORK_POOL_SLOT_STATES } from '../rules/states.js'
 import { check, countSchema, idSchema, timeSchema } from '../schema/checks.js'
 import { open, type RequiredTables, type Session } from '../session.js'
+import type { SlotRule } from '../slots/active-of-queue.js'
 import { pollPools, type ScheduledFlowRun } from './poll-pools.js'
-import type { SlotRule } from './pool-poll-statement.js'
 
 /** Which runs a poll of work pools asks for. */
 export interface GetScheduledFlowRunsOptions {

@@ -4,8 +4,9 @@ import { decode, flowRunColumns } from '../schema/columns.js'
 import type { FlowRun } from '../schema/records.js'
 import { encodeTime } from '../schema/values.js'
 import type { Scope } from '../session.js'
+import type { SlotRule } from '../slots/active-of-queue.js'
 import { runStatement } from '../statement.js'
-import { poolPollStatement, type SlotRule } from './pool-poll-statement.js'
+import { poolPollStatement } from './pool-poll-statement.js'
 
 /** What a poll of work pools asks for. */
 export interface PoolPoll {

@@ -1,25 +1,11 @@
 import { type RawBuilder, sql } from 'kysely'
-import type { StateType } from '../rules/states.js'
 import { flowRunColumns, selection } from '../schema/columns.js'
 import { and, type Condition, isInIdList } from '../schema/conditions.js'
-import {
-  handOutOrder,
-  isDue,
-  isMemberById,
-  isNotRetriedInProcess,
-  membership,
-  occupiesSlot,
-  orderOfActiveRuns,
-} from '../schema/expressions.js'
+import { handOutOrder, isDue, isMemberById, isNotRetriedInProcess, occupiesSlot } from '../schema/expressions.js'
 import type { Scope } from '../session.js'
+import { activeOfQueue, boundOf, type SlotRule } from '../slots/active-of-queue.js'
 
 type Fragment = RawBuilder<unknown>
-
-/** Which runs occupy slots: their states, and whether those count against a queue that belong to it by its name alone. */
-export interface SlotRule {
-  readonly states: readonly StateType[]
-  readonly byName: boolean
-}
 
 /** A poll of work pools as its statement is built: what stands for each value, and what changes the text. */
 export interface PoolPollText {
@@ -96,7 +82,7 @@ function openPools(scope: Scope, poll: PoolPollText): Fragment {
 
 function postgresWalk(scope: Scope, poll: PoolPollText): Fragment {
   const { dialect, tables } = scope
-  const queueAllowed = allowed(sql`queue.concurrency_limit`, activeOfQueue(scope, poll), poll, dialect)
+  const queueAllowed = allowed(sql`queue.concurrency_limit`, activeOfQueue(scope, poll.slots), poll, dialect)
   const left = sql`walk.allowed - cardinality(walk.ids)`
   return sql`
     select pool.id, ${FIRST_RANK}, cast(pool.allowed as bigint), cast(array[] as uuid[]) from pool
@@ -130,7 +116,7 @@ function postgresWalk(scope: Scope, poll: PoolPollText): Fragment {
 function sqliteWalk(scope: Scope, poll: PoolPollText): Fragment {
   const { dialect, tables } = scope
   const next = nextRank(scope, poll)
-  const queueAllowed = allowed(sql`queue.concurrency_limit`, activeOfQueue(scope, poll), poll, dialect)
+  const queueAllowed = allowed(sql`queue.concurrency_limit`, activeOfQueue(scope, poll.slots), poll, dialect)
   const first = sql`
     select json_group_array(run.id order by ${handOutOrder}) from (
       select run.id, run.next_scheduled_start_time from ${tables.flow_run} as run
@@ -181,30 +167,6 @@ function isCandidate({ scheduledBefore, scheduledAfter }: PoolPollText, dialect:
   const conditions = [isMemberById(sql`queue.id`), isDue(scheduledBefore), isNotRetriedInProcess(dialect)]
   if (scheduledAfter !== undefined) conditions.push(sql`run.next_scheduled_start_time >= ${scheduledAfter}`)
   return and(conditions)
-}
-
-function activeOfQueue(scope: Scope, { slots: { states, byName } }: PoolPollText): Fragment {
-  const members = byName ? membership({ id: sql`queue.id`, name: sql`queue.name` }) : [isMemberById(sql`queue.id`)]
-  const counts = members.map(
-    (isMember): Fragment => sql`(
-      select count(*) from (
-        select 1 from ${scope.tables.flow_run} as run
-        where ${isMember} and ${occupiesSlot(states)}
-        ${scope.dialect === 'postgres' ? orderOfActiveRuns : sql``}
-        limit ${boundOf(scope, 'work_queue', 'queue')}
-      ) as occupied)`,
-  )
-  return sql`(${sql.join(counts, sql` + `)})`
-}
-
-/**
- * How far active runs are counted: to the limit in question. SQLite's `limit` cannot name it, so there it is the largest limit
- * of all.
- */
-function boundOf({ dialect, tables }: Scope, table: 'work_pool' | 'work_queue', alias: string): Fragment {
-  return dialect === 'postgres'
-    ? sql.ref(`${alias}.concurrency_limit`)
-    : sql`(select coalesce(max(concurrency_limit), 0) from ${tables[table]})`
 }
 
 /** `openSlots` as SQL, at most the limit of the poll. Active runs are counted only where there is a limit. */

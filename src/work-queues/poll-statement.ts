@@ -19,6 +19,8 @@ type Fragment = RawBuilder<unknown>
 export interface QueuePoll {
   readonly limit?: number | undefined
   readonly scheduledBefore?: Date | undefined
+  /** How many runs at most that belong to the queue by its name alone. Default: no fewer than others. */
+  readonly limitByName?: number | undefined
   /** PostgreSQL: whether to lock the runs, and to pass over those that another transaction has locked. */
   readonly lock: boolean
 }
@@ -60,33 +62,47 @@ export function dueRuns(
   scope: Scope,
   queue: QueueReference,
   scheduledBefore: Fragment | undefined,
+  limitByName: Fragment | undefined,
   lock: boolean,
 ): Fragment {
-  const allowed = sql`(select runs from allowed)`
   const isPostgres = scope.dialect === 'postgres'
-  if (lock && isPostgres) return lockedDueRuns(scope, queue, scheduledBefore)
+  const limits = limitsOfParts(scope, limitByName)
+  if (lock && isPostgres) return lockedDueRuns(scope, queue, scheduledBefore, limits)
   const columns = isPostgres ? sql`run.*` : sql`run.next_scheduled_start_time, run.id`
-  const parts = membership(queue).map((isMember) =>
-    firstDueRuns(scope, columns, isMember, scheduledBefore, allowed, sql``),
+  const parts = membership(queue).map((isMember, part) =>
+    firstDueRuns(scope, columns, isMember, scheduledBefore, limits[part] ?? ALLOWED, sql``),
   )
   return sql`
     select * from (${sql.join(parts, sql` union all `)}) as run
     order by ${handOutOrder}
-    limit ${allowed}`
+    limit ${ALLOWED}`
+}
+
+const ALLOWED = sql`(select runs from allowed)`
+
+/** How many runs each part may find. */
+function limitsOfParts({ dialect }: Scope, limitByName: Fragment | undefined): readonly Fragment[] {
+  const least = dialect === 'postgres' ? sql`least` : sql`min`
+  return [ALLOWED, limitByName === undefined ? ALLOWED : sql`${least}(${ALLOWED}, ${limitByName})`]
 }
 
 /**
  * The same, locked, past what another transaction has locked. First it is seen how many runs of each part are wanted, so that no
  * part locks more: a lock cannot be put on a union.
  */
-function lockedDueRuns(scope: Scope, queue: QueueReference, scheduledBefore: Fragment | undefined): Fragment {
+function lockedDueRuns(
+  scope: Scope,
+  queue: QueueReference,
+  scheduledBefore: Fragment | undefined,
+  limits: readonly Fragment[],
+): Fragment {
   const seen = membership(queue).map((isMember, part) =>
     firstDueRuns(
       scope,
       sql`${sql.lit(part)} as part, run.next_scheduled_start_time, run.id`,
       isMember,
       scheduledBefore,
-      sql`(select runs from allowed)`,
+      limits[part] ?? ALLOWED,
       sql``,
     ),
   )
@@ -104,7 +120,7 @@ function lockedDueRuns(scope: Scope, queue: QueueReference, scheduledBefore: Fra
     with wanted as materialized (
       select run.part from (${sql.join(seen, sql` union all `)}) as run
       order by ${handOutOrder}
-      limit (select runs from allowed)
+      limit ${ALLOWED}
     )
     ${sql.join(locked, sql` union all `)}`
 }

@@ -24,15 +24,21 @@ export async function pollWorkQueue(scope: Scope, id: string, poll: FilterQueueP
 
 async function pollByMembership(scope: Scope, id: string, poll: QueuePoll): Promise<RunsInWorkQueue> {
   const { dialect, tables } = scope
-  const { limit, scheduledBefore, lock } = poll
-  const shape = `poll-work-queue ${scheduledBefore === undefined} ${lock}`
+  const { limit, limitByName, scheduledBefore, lock } = poll
+  const shape = `poll-work-queue ${scheduledBefore === undefined} ${limitByName === undefined} ${lock}`
   const rows = await runStatement<{ 'run.id': string | null }>(
     scope,
     shape,
     (parameter) => {
       const id = parameter('id')
       const queue = { id, name: sql`(select name from ${tables.work_queue} where id = ${id})` }
-      const due = dueRuns(scope, queue, scheduledBefore && parameter('scheduledBefore'), lock)
+      const due = dueRuns(
+        scope,
+        queue,
+        scheduledBefore && parameter('scheduledBefore'),
+        limitByName === undefined ? undefined : sql`cast(${parameter('limitByName')} as integer)`,
+        lock,
+      )
       return sql`
         with allowed as materialized (${allowance(scope, queue, sql`cast(${parameter('limit')} as integer)`)})
         select
@@ -50,6 +56,7 @@ async function pollByMembership(scope: Scope, id: string, poll: QueuePoll): Prom
     {
       id,
       limit: limit ?? NO_LIMIT,
+      limitByName,
       scheduledBefore: scheduledBefore && encodeTime(scheduledBefore, dialect),
     },
   )

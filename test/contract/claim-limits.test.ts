@@ -90,14 +90,38 @@ describeOnDatabases('claims and limits', (t) => {
     expect(await countWorkQueueActiveSlots(t.db, [id])).toEqual(new Map([[id, 2]]))
   })
 
-  // Known, and still open: a claim looks at the limit of the queue that it claims from, and at no other of that name.
-  test.fails('a run known by a queue’s name alone exceeds the limit of no other queue of that name', async () => {
+  test('a run known by a queue’s name alone exceeds the limit of no other queue of that name', async () => {
     const full = await t.make.queue({ name: 'etl', concurrency_limit: 1 })
+    const half = await t.make.queue({ name: 'etl', concurrency_limit: 2 })
     const open = await t.make.queue({ name: 'etl' })
-    await t.make.run({ work_queue_id: full, state_type: 'RUNNING' })
-    await t.make.run({ work_queue_name: 'etl' })
-    await ofQueue(open)
-    expect((await countWorkQueueActiveSlots(t.db, [full])).get(full)).toBe(1)
+    await t.make.queue({ name: 'other', concurrency_limit: 0 })
+    const running = await t.make.run({ work_queue_id: full, state_type: 'RUNNING' })
+    const named = await runs(3, { work_queue_name: 'etl' })
+    const own = await runs(2, { work_queue_id: open })
+    const activeSlots = async () => [...(await countWorkQueueActiveSlots(t.db, [full, half, open])).values()]
+
+    expect(await ofQueue(open, 1)).toEqual([own[0]])
+    expect(await ofQueue(half)).toEqual([])
+    expect(await ofQueue(open)).toEqual([own[1]])
+    expect(await activeSlots()).toEqual([1, 0, 2])
+
+    await setFlowRunState(t.db, running, { type: 'COMPLETED' })
+    expect(await ofQueue(open)).toEqual([named[0]])
+    expect(await activeSlots()).toEqual([1, 1, 3])
+    expect([await ofQueue(full), await ofQueue(half), await ofQueue(open)]).toEqual([[], [], []])
+
+    await updateWorkQueue(t.db, full, { concurrencyLimit: null })
+    expect(await ofQueue(full)).toEqual([named[1]])
+    expect(await ofQueue(open)).toEqual([])
+    await updateWorkQueue(t.db, half, { concurrencyLimit: null })
+    expect(await ofQueue(half)).toEqual([named[2]])
+  })
+
+  test('a queue with a tag filter has no say in runs known by its name alone', async () => {
+    await t.make.queue({ name: 'etl', filter: { tags: ['x'], deployment_ids: null }, concurrency_limit: 0 })
+    const id = await t.make.queue({ name: 'etl' })
+    const named = await runs(2, { work_queue_name: 'etl' })
+    expect(await ofQueue(id)).toEqual(named)
   })
 
   test('a limit of 0 stops every claim, and claims go on when it is raised', async () => {

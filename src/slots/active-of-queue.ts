@@ -1,0 +1,39 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { StateType } from '../rules/states.js'
+import { isMemberById, membership, occupiesSlot, orderOfActiveRuns } from '../schema/expressions.js'
+import type { Scope } from '../session.js'
+
+/** Which runs occupy slots: their states, and whether those count against a queue that belong to it by its name alone. */
+export interface SlotRule {
+  readonly states: readonly StateType[]
+  readonly byName: boolean
+}
+
+/** How many runs occupy slots of the queue under the alias `queue`, counted no further than its limit. */
+export function activeOfQueue(scope: Scope, { states, byName }: SlotRule): RawBuilder<unknown> {
+  const members = byName ? membership({ id: sql`queue.id`, name: sql`queue.name` }) : [isMemberById(sql`queue.id`)]
+  const counts = members.map(
+    (isMember): RawBuilder<unknown> => sql`(
+      select count(*) from (
+        select 1 from ${scope.tables.flow_run} as run
+        where ${isMember} and ${occupiesSlot(states)}
+        ${scope.dialect === 'postgres' ? orderOfActiveRuns : sql``}
+        limit ${boundOf(scope, 'work_queue', 'queue')}
+      ) as occupied)`,
+  )
+  return sql`(${sql.join(counts, sql` + `)})`
+}
+
+/**
+ * How far active runs are counted: to the limit in question. SQLite's `limit` cannot name it, so there it is the largest limit
+ * of all.
+ */
+export function boundOf(
+  { dialect, tables }: Scope,
+  table: 'work_pool' | 'work_queue',
+  alias: string,
+): RawBuilder<unknown> {
+  return dialect === 'postgres'
+    ? sql.ref(`${alias}.concurrency_limit`)
+    : sql`(select coalesce(max(concurrency_limit), 0) from ${tables[table]})`
+}
