@@ -1,10 +1,12 @@
-import { sql } from 'kysely'
+import { addMilliseconds } from 'date-fns'
+import { type RawBuilder, sql } from 'kysely'
 import { FlowRunNotFoundError } from '../errors.js'
 import { DEFAULT_AGENT_WORK_POOL_NAME } from '../rules/names.js'
-import { type FlowRunVerdict, judgeFlowRun } from '../rules/explain-flow-run.js'
+import { type ExplainedFlowRun, type FlowRunVerdict, judgeFlowRun } from '../rules/explain-flow-run.js'
 import type { Reason } from '../rules/reasons.js'
 import { selectFlowRuns } from '../flow-runs/select-flow-runs.js'
 import { check, idSchema, type NowOption, nowOptionSchema } from '../schema/checks.js'
+import { hasStartTime } from '../schema/expressions.js'
 import type { FlowRun } from '../schema/records.js'
 import { encodeTime } from '../schema/values.js'
 import { open, type RequiredTables, type Scope, type Session } from '../session.js'
@@ -60,7 +62,7 @@ export async function explainFlowRun<DB extends RequiredTables>(
 async function judge(scope: Scope, run: FlowRun, now: Date): Promise<FlowRunVerdict> {
   const explained = {
     ...run,
-    isDue: await isDueAt(scope, run.id, now),
+    ...(await readStartTime(scope, run, now)),
     isRetriedInProcess: run.empiricalPolicy['retry_type'] === 'in_process',
   }
   let first: FlowRunVerdict | undefined
@@ -72,15 +74,27 @@ async function judge(scope: Scope, run: FlowRun, now: Date): Promise<FlowRunVerd
   return first ?? judgeFlowRun(explained, undefined, now)
 }
 
-/** The database compares start times to the microsecond, which a `Date` does not hold. */
-async function isDueAt({ db, dialect }: Scope, id: string, now: Date): Promise<boolean> {
-  const due = await db
-    .selectFrom('flow_run')
-    .select('id')
-    .where('id', '=', id)
-    .where('next_scheduled_start_time', '<=', encodeTime(now, dialect))
-    .execute()
-  return due.length > 0
+/**
+ * Whether the run's start time has come, and the first time of which that is true. The database keeps and compares microseconds,
+ * which a `Date` does not hold: a start time that was cut is rounded up.
+ */
+async function readStartTime(
+  { db, dialect, tables }: Scope,
+  { id, nextScheduledStartTime }: FlowRun,
+  now: Date,
+): Promise<Pick<ExplainedFlowRun, 'isDue' | 'nextScheduledStartTime'>> {
+  if (nextScheduledStartTime === null) return { isDue: false, nextScheduledStartTime }
+  const hasCome = (time: Date): RawBuilder<unknown> =>
+    sql`case when ${hasStartTime(sql`${encodeTime(time, dialect)}`)} then 1 else 0 end`
+  const { rows } = await sql<{ now: unknown; cut: unknown }>`
+    select ${hasCome(now)} as now, ${hasCome(nextScheduledStartTime)} as cut
+    from ${tables.flow_run} as run where run.id = ${id}
+  `.execute(db)
+  return {
+    isDue: Number(rows[0]?.now) === 1,
+    nextScheduledStartTime:
+      Number(rows[0]?.cut) === 1 ? nextScheduledStartTime : addMilliseconds(nextScheduledStartTime, 1),
+  }
 }
 
 async function queuesOf({ db, tables }: Scope, { workQueueId, workQueueName }: FlowRun): Promise<string[]> {

@@ -54,8 +54,7 @@ export async function readPlace(
 
 /** The run is due, and comes before the one asked about. */
 function aheadOf({ dialect, tables }: Scope, id: string, now: Date): Condition {
-  const startTime = sql`(select next_scheduled_start_time from ${tables.flow_run} where id = ${id})`
-  return sql`${isDue(sql`${encodeTime(now, dialect)}`)} and ${comesBefore(startTime, sql`${id}`)}`
+  return sql`${isDue(sql`${encodeTime(now, dialect)}`)} and ${comesBefore(tables.flow_run, id)}`
 }
 
 /** What polls of the pool take before they come to the run, were it not for the pool's limit. */

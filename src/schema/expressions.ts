@@ -33,9 +33,12 @@ export const isScheduled: Condition = sql`run.state_type = ${sql.lit('SCHEDULED'
 
 /** The run is due at that time, or waits at all when there is none. A run without a start time is not due at any time. */
 export function isDue(scheduledBefore: RawBuilder<unknown> | undefined): Condition {
-  return scheduledBefore === undefined
-    ? isScheduled
-    : sql`${isScheduled} and run.next_scheduled_start_time <= ${scheduledBefore}`
+  return scheduledBefore === undefined ? isScheduled : sql`${isScheduled} and ${hasStartTime(scheduledBefore)}`
+}
+
+/** The second half of {@link isDue}: the run's start time has come at that time. */
+export function hasStartTime(scheduledBefore: RawBuilder<unknown>): Condition {
+  return sql`run.next_scheduled_start_time <= ${scheduledBefore}`
 }
 
 /**
@@ -51,8 +54,21 @@ export function isNotRetriedInProcess(dialect: Dialect): Condition {
   return sql`coalesce(${type}, '') <> 'in_process'`
 }
 
+const HAND_OUT_KEYS = [
+  { key: sql`run.next_scheduled_start_time`, direction: sql`asc nulls last` },
+  { key: sql`run.id`, direction: sql`asc` },
+]
+
 /** The order in which runs are handed out: by start time, those without one last, then by id. */
-export const handOutOrder: RawBuilder<unknown> = sql`run.next_scheduled_start_time asc nulls last, run.id asc`
+export const handOutOrder: RawBuilder<unknown> = sql.join(
+  HAND_OUT_KEYS.map(({ key, direction }) => sql`${key} ${direction}`),
+)
+
+/** The run comes before the one with this id in {@link handOutOrder}. Both have a start time. */
+export function comesBefore(flowRuns: RawBuilder<unknown>, id: string): Condition {
+  const keys = sql.join(HAND_OUT_KEYS.map(({ key }) => key))
+  return sql`(${keys}) < (select ${keys} from ${flowRuns} as run where run.id = ${id})`
+}
 
 /**
  * PostgreSQL: the order in which active runs are counted up to a limit, that of the indexes of active runs. Without an order, and
@@ -60,11 +76,6 @@ export const handOutOrder: RawBuilder<unknown> = sql`run.next_scheduled_start_ti
  * ordered by id alone it walks the primary key.
  */
 export const orderOfActiveRuns: RawBuilder<unknown> = sql`order by run.state_type, run.id`
-
-/** The run comes before another in {@link handOutOrder}; the other has a start time. */
-export function comesBefore(startTime: RawBuilder<unknown>, id: RawBuilder<unknown>): Condition {
-  return sql`(run.next_scheduled_start_time, run.id) < (${startTime}, ${id})`
-}
 
 /**
  * The run occupies a slot, in one of these states.

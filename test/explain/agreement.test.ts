@@ -21,11 +21,12 @@ import { keyOf, remove } from './remedies.js'
 //   broken in src                                               fails in test/explain
 //   schema/expressions.ts, membership: by name whatever the id  explain-flow-run-slots (holders of a full queue),
 //                                                               explain-work-queue (counts), format-explanation
-//   schema/expressions.ts, isDue: < for <=                      this file, explain-flow-run-slots (behind and full),
-//                                                               explain-work-queue (counts)
-//   schema/expressions.ts, handOutOrder: id desc                this file
-//   schema/expressions.ts, handOutOrder: by id alone            this file, explain-flow-run-slots (behind in a queue),
+//   schema/expressions.ts, hasStartTime: < for <=               all but this file's agreement: explain-flow-run (start times),
+//                                                               explain-flow-run-slots, explain-work-queue, removal of reasons
+//   schema/expressions.ts, HAND_OUT_KEYS: no start time         explain-flow-run-slots (behind in a queue),
 //                                                               explain-work-queue (next start time)
+//   schema/expressions.ts, HAND_OUT_KEYS: start time desc       this file, explain-flow-run-slots (behind), explain-work-queue
+//   schema/expressions.ts, HAND_OUT_KEYS: id desc               this file
 //   schema/expressions.ts, comesBefore: > for <                 this file, explain-flow-run-slots (behind), format-explanation
 //   rules/states.ts, WORK_QUEUE_SLOT_STATES: no CANCELLING      explain-flow-run-slots (holders of a full queue),
 //                                                               explain-work-queue (counts)
@@ -33,8 +34,8 @@ import { keyOf, remove } from './remedies.js'
 //   rules/states.ts, FILTER_QUEUE_SLOT_STATES: with CANCELLING  explain-flow-run-slots, explain-work-queue (queues with a filter)
 //
 // A rule that is broken in its one place is broken for polls and explanations alike: then this file sees nothing, and the tests that
-// know the facts do. Where this file does fail, a rule is written twice: `comesBefore` says in SQL what `handOutOrder` says, and
-// `isDueAt` of explainFlowRun what `isDue` says, so that one without the other is a disagreement.
+// know the facts do. Where this file's agreement does fail, two that belong together were parted: a direction of `handOutOrder` and the
+// comparison of `comesBefore`.
 
 /** The ids of the runs that the next polls hand out: by its queue and by its pool, or, known by name alone, by any queue. */
 async function pollAll(db: TestDatabase['db'], { pools, queues, runs }: InsertedState, at: Date): Promise<Set<string>> {
@@ -107,7 +108,7 @@ describe.each([sqliteMemory, postgres])('on $name', (kind) => {
           }
         })
       }),
-      { numRuns: 500 },
+      { numRuns: 1000 },
     )
     expect(explained).toBeGreaterThanOrEqual(1000)
     expect(handedOut).toBeGreaterThan(200)

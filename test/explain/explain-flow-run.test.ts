@@ -103,7 +103,13 @@ describeOnDatabases('explainFlowRun', (t) => {
 
     const time = t.kind.dialect === 'postgres' ? '2035-01-01T12:00:00.123001Z' : '2035-01-01 12:00:00.123001'
     await t.make.set('flow_run', at as string, { next_scheduled_start_time: time })
-    expect(kindsOf(await explain(t, at as string))).toEqual(['not-due'])
+    // Rounded up: at the millisecond that the database's time begins with, the run is not due yet.
+    expect((await explain(t, at as string)).reasons).toMatchObject([
+      { kind: 'not-due', until: addMilliseconds(now, 1) },
+    ])
+    expect(await explainFlowRun(t.db, at as string, { now: addMilliseconds(now, 1) })).toMatchObject({
+      handedOut: true,
+    })
   })
 
   test('a queue that takes runs by tag and deployment does not take one that does not match', async () => {

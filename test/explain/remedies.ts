@@ -32,8 +32,7 @@ export async function remove(db: Session, runId: string, reason: Reason, now: Da
       await giveQueue(db, runId, reason.workQueueName, now)
       return now
     case 'not-due':
-      // A `Date` ends at the millisecond, and the database's start times at the microsecond.
-      if (reason.until !== null) return addMilliseconds(reason.until, 1)
+      if (reason.until !== null) return reason.until
       await setFlowRunState(db, runId, { type: 'SCHEDULED', scheduledTime: now }, { now })
       return now
     case 'not-in-filter':
