@@ -12,17 +12,23 @@ const generated = join(root, 'coverage', 'examples')
 // A compiler of its own, beside all the other tests.
 const TIMEOUT = 120_000
 
-test('every example in the README and in the docstrings compiles', { timeout: TIMEOUT }, async () => {
+test('every example in the README, in the pages and in the docstrings compiles', { timeout: TIMEOUT }, async () => {
   await rm(generated, { recursive: true, force: true })
   await mkdir(generated, { recursive: true })
   const readme = blocksOf(await readFile(join(root, 'README.md'), 'utf8'))
   const docstrings = await docstringExamples()
-  expect(readme.length).toBeGreaterThan(10)
+  expect(readme.length).toBeGreaterThan(5)
   expect(docstrings.length).toBeGreaterThan(30)
 
   // The README is read from top to bottom, and so it is one program.
   await writeFile(join(generated, 'README.ts'), hoistImports(readme.join('\n')))
   const exported = await exportedNames()
+  // So is each page; what it takes for granted is declared for it.
+  for (const page of await readdir(join(root, 'docs'))) {
+    if (!page.endsWith('.md')) continue
+    const blocks = blocksOf(await readFile(join(root, 'docs', page), 'utf8'))
+    await writeFile(join(generated, `docs.${page}.ts`), inPreamble(blocks.join('\n'), exported))
+  }
   for (const [index, { file, code }] of docstrings.entries()) {
     const name = `${file.replaceAll(/[/\\]/g, '.').replace(/\.ts$/, '')}.${index}.ts`
     await writeFile(join(generated, name), inPreamble(code, exported))
@@ -66,9 +72,10 @@ async function docstringExamples(): Promise<{ file: string; code: string }[]> {
   return examples
 }
 
+const IMPORTS = /^import [\s\S]*?from '[^']+'$/gm
+
 function hoistImports(code: string): string {
-  const imports = /^import [\s\S]*?from '[^']+'$/gm
-  return `${(code.match(imports) ?? []).join('\n')}\n${code.replace(imports, '')}`
+  return `${(code.match(IMPORTS) ?? []).join('\n')}\n${code.replace(IMPORTS, '')}`
 }
 
 /** The values that each entry point exports. */
@@ -92,14 +99,16 @@ async function exportedNames(): Promise<Map<string, string[]>> {
 
 /** What a docstring's example may take for granted: the library, a database, and some rows. */
 function inPreamble(code: string, exported: ReadonlyMap<string, readonly string[]>): string {
-  const imports = [...exported].map(([entry, names]) => {
-    const missing = names.filter((name) => !new RegExp(`import .*\\b${name}\\b`).test(code))
-    return `import { ${missing.join(', ')} } from '${entry}'`
-  })
+  const own = code.match(IMPORTS) ?? []
+  const taken = new Set(own.flatMap((line) => line.match(/\w+/g) ?? []))
+  const imports = [...exported].map(
+    ([entry, names]) => `import { ${names.filter((name) => !taken.has(name)).join(', ')} } from '${entry}'`,
+  )
+  const dates = ['addMinutes', 'subMinutes', 'subSeconds'].filter((name) => !taken.has(name))
   return `
     import { Kysely, Migrator, PostgresDialect } from 'kysely'
-    import { addMinutes, subMinutes, subSeconds } from 'date-fns'
-    ${imports.join('\n')}
+    import { ${dates.join(', ')} } from 'date-fns'
+    ${[...imports, ...own].join('\n')}
     import type * as types from 'kysely-work-queues'
     import { migrations } from 'kysely-work-queues/migrations'
     interface InvoiceTable { id: string }
@@ -118,7 +127,7 @@ function inPreamble(code: string, exported: ReadonlyMap<string, readonly string[
     declare function start(run: types.FlowRun): Promise<void>
     export async function example() {
       {
-        ${code}
+        ${code.replace(IMPORTS, '')}
       }
     }`
 }
