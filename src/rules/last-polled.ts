@@ -1,4 +1,4 @@
-import { differenceInMilliseconds } from 'date-fns'
+import { differenceInMilliseconds } from 'date-fns/differenceInMilliseconds'
 
 /**
  * How long after its last poll a queue still counts as polled, in seconds.

@@ -1,4 +1,6 @@
-import { addMilliseconds, type Duration, milliseconds } from 'date-fns'
+import type { Duration } from 'date-fns'
+import { addMilliseconds } from 'date-fns/addMilliseconds'
+import { milliseconds } from 'date-fns/milliseconds'
 import { z } from 'zod'
 
 const number = z.number().optional()

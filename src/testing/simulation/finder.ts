@@ -1,4 +1,4 @@
-import { addMilliseconds } from 'date-fns'
+import { addMilliseconds } from 'date-fns/addMilliseconds'
 import type { RequiredTables, Session } from '../../session.js'
 import type { CheckedOptions } from './checks.js'
 import { claimRuns, type FoundRun, pollRuns, type Target } from './find-runs.js'

@@ -1,4 +1,5 @@
-import { addMilliseconds, differenceInMilliseconds } from 'date-fns'
+import { addMilliseconds } from 'date-fns/addMilliseconds'
+import { differenceInMilliseconds } from 'date-fns/differenceInMilliseconds'
 import { releaseStaleClaims } from '../../claims/release-stale-claims.js'
 import { readFlowRuns } from '../../flow-runs/read-flow-runs.js'
 import { setFlowRunState } from '../../flow-runs/set-flow-run-state.js'

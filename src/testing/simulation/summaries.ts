@@ -1,4 +1,5 @@
-import { addSeconds, differenceInMilliseconds } from 'date-fns'
+import { addSeconds } from 'date-fns/addSeconds'
+import { differenceInMilliseconds } from 'date-fns/differenceInMilliseconds'
 import type { FlowRun } from '../../schema/records.js'
 import type { HandOut, LateStart, NeverStarted } from './history.js'
 import type { Queue } from './world.js'

@@ -1,4 +1,4 @@
-import { addMilliseconds } from 'date-fns'
+import { addMilliseconds } from 'date-fns/addMilliseconds'
 import { InvalidInputError } from '../../errors.js'
 import { createFlowRuns } from '../../flow-runs/create-flow-runs.js'
 import { DEFAULT_AGENT_WORK_POOL_NAME, DEFAULT_WORK_QUEUE_NAME } from '../../rules/names.js'
