@@ -2,8 +2,8 @@ import { type Kysely, sql, TableNode } from 'kysely'
 
 /** A migration as Kysely's `Migrator` takes it, in 0.28 and 0.29. */
 export interface WorkQueueMigration {
-  up(db: Kysely<any>): Promise<void>
-  down(db: Kysely<any>): Promise<void>
+  readonly up: (db: Kysely<any>) => Promise<void>
+  readonly down: (db: Kysely<any>) => Promise<void>
 }
 
 /** The statements of a migration, for each dialect. */
