@@ -3,6 +3,7 @@ import { flowRunColumns, selection } from '../schema/columns.js'
 import { and, type Condition, isInIdList } from '../schema/conditions.js'
 import { handOutOrder, isDue, isMemberById, isNotRetriedInProcess, occupiesSlot } from '../schema/expressions.js'
 import type { Scope } from '../session.js'
+import { activeOfPool } from '../slots/active-of-pool.js'
 import { activeOfQueue, boundOf, type SlotRule } from '../slots/active-of-queue.js'
 
 type Fragment = RawBuilder<unknown>
@@ -67,13 +68,7 @@ function openPools(scope: Scope, poll: PoolPollText): Fragment {
       select queue.work_pool_id from ${tables.work_queue} as queue
       where ${isInIdList('queue.id', poll.workQueueIds, dialect)})`)
   }
-  const active = sql`(
-    select count(*) from (
-      select 1 from ${tables.work_queue} as queue
-      cross join ${tables.flow_run} as run
-      where queue.work_pool_id = pool.id and ${isMemberById(sql`queue.id`)} and ${occupiesSlot(poll.slots.states)}
-      limit ${boundOf(scope, 'work_pool', 'pool')}
-    ) as occupied)`
+  const active = activeOfPool(scope, sql`pool.id`, poll.slots.states, boundOf(scope, 'work_pool', 'pool'))
   return sql`
     select pool.id, ${poll.ignorePoolLimits ? poll.limit : allowed(sql`pool.concurrency_limit`, active, poll, dialect)} as allowed
     from ${tables.work_pool} as pool
