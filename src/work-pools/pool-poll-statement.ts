@@ -126,10 +126,11 @@ function sqliteWalk(scope: Scope, poll: PoolPollText): Fragment {
       select json_group_array(run.id order by ${handOutOrder}) from (
         select run.id, run.next_scheduled_start_time
         from ${tables.work_queue} as queue
-        cross join json_each((${first})) as candidate
+        cross join json_each(json_array(${queueAllowed})) as open
+        cross join json_each(case when open.value > 0 then (${first}) end) as candidate
         cross join ${tables.flow_run} as run on run.id = candidate.value
         where queue.work_pool_id = walk.pool_id and ${isOpenQueue(poll, dialect)} and ${rankOf(poll)} = ${next}
-          and candidate.key < ${queueAllowed}
+          and candidate.key < open.value
         order by ${handOutOrder}
         limit ${poll.limit}
       ) as run
