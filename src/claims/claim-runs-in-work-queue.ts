@@ -5,9 +5,10 @@ import { openSlots } from '../rules/open-slots.js'
 import { WORK_QUEUE_SLOT_STATES } from '../rules/states.js'
 import { enterStates } from '../flow-runs/enter-states.js'
 import { check, countSchema, idSchema, lateNowShape, type NowOption, timeSchema } from '../schema/checks.js'
-import { handOutOrder, isDue, isMemberById, membership, NO_LIMIT, occupiesSlot } from '../schema/expressions.js'
+import { handOutOrder, isDue, membership, NO_LIMIT } from '../schema/expressions.js'
 import { decodeInteger, encodeTime } from '../schema/values.js'
 import { open, type RequiredTables, type Scope, type Session, write } from '../session.js'
+import { activeOfPool } from '../slots/active-of-pool.js'
 import { pollWorkQueue, type RunsInWorkQueue } from '../work-queues/poll-work-queue.js'
 import { lockLimits, readLimitOwners } from './lock-limits.js'
 import { readNamesakes, readOpenSlotsOfNamesakes } from './namesakes.js'
@@ -136,18 +137,12 @@ async function readPlace(
   return row === undefined ? undefined : { workPoolId: row.workPoolId, name: row.name, isNamed: row.named !== null }
 }
 
-async function readOpenPoolSlots({ db, tables }: Scope, workPoolId: string): Promise<number> {
+async function readOpenPoolSlots(scope: Scope, workPoolId: string): Promise<number> {
+  const { db, tables } = scope
   const limit = sql`(select concurrency_limit from ${tables.work_pool} where id = ${workPoolId})`
+  const active = activeOfPool(scope, sql`${workPoolId}`, WORK_QUEUE_SLOT_STATES, sql`coalesce(${limit}, 0)`)
   const { rows } = await sql<{ limit: unknown; active: unknown }>`
-    select ${limit} as "limit", (
-      select count(*) from (
-        select 1 from ${tables.work_queue} as queue
-        cross join ${tables.flow_run} as run
-        where queue.work_pool_id = ${workPoolId}
-          and ${isMemberById(sql`queue.id`)} and ${occupiesSlot(WORK_QUEUE_SLOT_STATES)}
-        limit coalesce(${limit}, 0)
-      ) as occupied
-    ) as active
+    select ${limit} as "limit", ${active} as active
   `.execute(db)
   const [row] = rows
   return row === undefined || row.limit === null

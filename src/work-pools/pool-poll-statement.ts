@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import { flowRunColumns, selection } from '../schema/columns.js'
 import { and, type Condition, isInIdList } from '../schema/conditions.js'
-import { handOutOrder, isDue, isMemberById, isNotRetriedInProcess, occupiesSlot } from '../schema/expressions.js'
+import { handOutOrder, isDue, isMemberById, isNotRetriedInProcess } from '../schema/expressions.js'
 import type { Scope } from '../session.js'
 import { activeOfPool } from '../slots/active-of-pool.js'
 import { activeOfQueue, boundOf, type SlotRule } from '../slots/active-of-queue.js'
