@@ -1,0 +1,15 @@
+import { sql } from 'kysely'
+import { inject } from 'vitest'
+import type { TestDatabase } from '../support/databases.js'
+
+/** Where others find the test's database: PostgreSQL's URL, or SQLite's file. */
+export async function urlOf({ dialect, plain }: TestDatabase): Promise<string> {
+  if (dialect === 'sqlite') {
+    const { rows } = await sql<{ file: string }>`select file from pragma_database_list`.execute(plain)
+    return rows[0]?.file ?? ''
+  }
+  const { rows } = await sql<{ name: string }>`select current_database() as name`.execute(plain)
+  const url = new URL(inject('databaseUrl'))
+  url.pathname = `/${rows[0]?.name}`
+  return url.href
+}

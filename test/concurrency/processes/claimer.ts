@@ -1,0 +1,124 @@
+import { once } from 'node:events'
+import { openSync, writeSync } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
+import SQLite from 'better-sqlite3'
+import { Kysely, PostgresDialect, SqliteDialect, type Transaction } from 'kysely'
+import {
+  claimRunsInWorkQueue,
+  claimScheduledFlowRuns,
+  type FlowRun,
+  setFlowRunState,
+  type StateType,
+  type WorkQueueTables,
+} from 'kysely-work-queues'
+import pg from 'pg'
+import { isDeadlock, isRetryable, random } from '../random.js'
+import type { ClaimerCounts, ClaimerSettings } from './claimers.js'
+
+// A claimer as a process of its own: is told to go, claims runs, starts them and finishes them, until it is told to stop or kills
+// itself. It notes each run that a claim gave it, with the state that the claim put it in.
+
+const { url, isolation, workPoolIds, workQueueIds, journal, seed, death } = JSON.parse(
+  process.argv[2] ?? '',
+) as ClaimerSettings
+const below = random(seed)
+const notes = openSync(journal, 'a')
+
+let statements = 0
+let hasClaimed = false
+const counts: ClaimerCounts = { conflicts: 0, deadlocks: 0 }
+const db = new Kysely<WorkQueueTables>({
+  dialect:
+    isolation === undefined
+      ? new SqliteDialect({ database: openSqlite() })
+      : new PostgresDialect({ pool: new pg.Pool({ connectionString: url, max: 2 }) }),
+  log: () => {
+    if (death === undefined || (death.inWork && !hasClaimed) || ++statements !== death.after) return
+    // At any statement, also in the middle of a transaction; on PostgreSQL half of the time while the next one is under way.
+    if (isolation === undefined || below(2) === 0) die()
+    else void setTimeout(below(4)).then(die)
+  },
+})
+
+const stop = new AbortController()
+process.on('disconnect', () => process.exit(0))
+const go = once(process, 'message')
+process.send?.('ready')
+await go
+process.on('message', () => stop.abort())
+while (!stop.signal.aborted) {
+  const claimed = await retrying(claim)
+  hasClaimed ||= claimed.length > 0
+  for (const run of claimed) writeSync(notes, `${run.id} ${run.stateId}\n`)
+  for (const run of claimed) await work(run)
+  // better-sqlite3 never waits, and messages are read only while something does.
+  await setTimeout(claimed.length === 0 ? below(20) : 0)
+}
+await db.destroy()
+process.send?.(counts)
+process.disconnect()
+
+/** Claims in one of the four ways: by queue or over pools, in a transaction of its own or of the host's. */
+async function claim(): Promise<FlowRun[]> {
+  const limit = below(3) === 0 ? 7 : 1 + below(4)
+  const byQueue = below(2) === 0
+  const workQueueId = workQueueIds[below(workQueueIds.length)] ?? ''
+  const take = async (session: Kysely<WorkQueueTables>): Promise<FlowRun[]> =>
+    byQueue
+      ? (await claimRunsInWorkQueue(session, workQueueId, { limit })).runs
+      : (await claimScheduledFlowRuns(session, { workPoolIds, limit })).map(({ flowRun }) => flowRun)
+  const isOwn = isolation === undefined || isolation === 'read committed'
+  return isOwn && below(2) === 0 ? await take(db) : await inTransaction(take)
+}
+
+/** Starts the run and ends it, unless it was given back meanwhile, and sometimes cancels it in between. */
+async function work(claimed: FlowRun): Promise<void> {
+  let run = await enter(claimed, 'RUNNING')
+  if (below(3) === 0) await setTimeout(below(5))
+  if (run !== undefined && below(4) === 0) run = await enter(run, 'CANCELLING')
+  if (run !== undefined) await enter(run, below(5) === 0 ? 'FAILED' : 'COMPLETED')
+}
+
+/** Moves a run on if it is still in the state that this claimer knows: what a host does that releases stale claims. */
+async function enter(run: FlowRun, type: StateType): Promise<FlowRun | undefined> {
+  return await retrying(() =>
+    inTransaction(async (trx) => {
+      const [held] = await trx
+        .updateTable('flow_run')
+        .set((eb) => ({ state_id: eb.ref('state_id') }))
+        .where('id', '=', run.id)
+        .where('state_id', '=', run.stateId)
+        .returning('id')
+        .execute()
+      return held === undefined ? undefined : await setFlowRunState(trx, run.id, { type })
+    }),
+  )
+}
+
+async function inTransaction<T>(run: (trx: Transaction<WorkQueueTables>) => Promise<T>): Promise<T> {
+  const transaction = db.transaction()
+  return await (isolation === undefined ? transaction : transaction.setIsolationLevel(isolation)).execute(run)
+}
+
+/** Does again what the database says to do again; any other error ends the process. */
+async function retrying<T>(attempt: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await attempt()
+    } catch (error) {
+      if (!isRetryable(error)) throw error
+      counts.conflicts++
+      if (isDeadlock(error)) counts.deadlocks++
+    }
+  }
+}
+
+function openSqlite(): SQLite.Database {
+  const database = new SQLite(url, { timeout: 20_000 })
+  database.pragma('synchronous = off')
+  return database
+}
+
+function die(): void {
+  process.kill(process.pid, 'SIGKILL')
+}
