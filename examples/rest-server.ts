@@ -1,0 +1,34 @@
+// An HTTP server with Prefect's own routes for work queues and work pools, so that Prefect's clients and command line talk to it.
+// On the PostgreSQL of DATABASE_URL, else on a SQLite file. Run it with `npm run example examples/rest-server.ts`, then
+// `PREFECT_API_URL=http://127.0.0.1:4200/api prefect work-queue ls`.
+
+import { serve } from '@hono/node-server'
+import SQLite from 'better-sqlite3'
+import { Kysely, Migrator, PostgresDialect, SqliteDialect } from 'kysely'
+import type { WorkQueueTables } from 'kysely-work-queues'
+import { migrations } from 'kysely-work-queues/migrations'
+import pg from 'pg'
+import { createApp } from './rest-server/app.js'
+
+const { DATABASE_URL, SQLITE_FILE = 'work-queues.db', PORT = '4200' } = process.env
+
+const db = new Kysely<WorkQueueTables>({
+  dialect:
+    DATABASE_URL === undefined
+      ? new SqliteDialect({ database: openSqlite(SQLITE_FILE) })
+      : new PostgresDialect({ pool: new pg.Pool({ connectionString: DATABASE_URL }) }),
+})
+const { error } = await new Migrator({ db, provider: { getMigrations: async () => migrations } }).migrateToLatest()
+if (error !== undefined) throw error
+
+const server = serve({ fetch: createApp(db).fetch, hostname: '127.0.0.1', port: Number(PORT) }, ({ port }) =>
+  console.log(`listening on http://127.0.0.1:${port}/api`),
+)
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => server.close(() => void db.destroy()))
+
+function openSqlite(file: string): SQLite.Database {
+  const database = new SQLite(file, { timeout: 5000 })
+  database.pragma('journal_mode = wal')
+  database.pragma('foreign_keys = on')
+  return database
+}
