@@ -1,4 +1,4 @@
-import { addMilliseconds } from 'date-fns'
+import { addMilliseconds } from 'date-fns/addMilliseconds'
 import { type RawBuilder, sql } from 'kysely'
 import { FlowRunNotFoundError } from '../errors.js'
 import { DEFAULT_AGENT_WORK_POOL_NAME } from '../rules/names.js'
