@@ -55,7 +55,14 @@ export function defaultStateName(type: StateType): string {
   return type.charAt(0) + type.slice(1).toLowerCase()
 }
 
-/** Whether a run in this state does nothing more. */
+/**
+ * Whether a run in this state does nothing more. A run without a state yet (`null`) still may.
+ *
+ * @example
+ * ```ts
+ * isTerminal('CANCELLING') // false
+ * ```
+ */
 export function isTerminal(type: StateType | null): boolean {
   return type !== null && TERMINAL_STATES.includes(type)
 }

@@ -10,6 +10,11 @@ export const WORK_POOL_STATUSES: readonly WorkPoolStatus[] = ['READY', 'NOT_READ
  * The status of a pool that was just created: PAUSED when created paused, else NOT_READY until the first heartbeat.
  *
  * Pools of type `prefect-agent` are NOT_READY also when paused. Source: `create_work_pool` of Prefect's `models.workers`.
+ *
+ * @example
+ * ```ts
+ * initialWorkPoolStatus({ type: 'process', isPaused: true }) // 'PAUSED'
+ * ```
  */
 export function initialWorkPoolStatus(pool: { readonly type: string; readonly isPaused: boolean }): WorkPoolStatus {
   return pool.isPaused && pool.type !== DEFAULT_AGENT_WORK_POOL_TYPE ? 'PAUSED' : 'NOT_READY'

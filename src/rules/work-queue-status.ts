@@ -6,7 +6,14 @@ export type WorkQueueStatus = 'READY' | 'NOT_READY' | 'PAUSED'
 /** Every work queue status. */
 export const WORK_QUEUE_STATUSES: readonly WorkQueueStatus[] = ['READY', 'NOT_READY', 'PAUSED']
 
-/** The status of a queue that was just created: PAUSED when created paused, else NOT_READY until the first poll. */
+/**
+ * The status of a queue that was just created: PAUSED when created paused, else NOT_READY until the first poll.
+ *
+ * @example
+ * ```ts
+ * initialWorkQueueStatus({}) // 'NOT_READY'
+ * ```
+ */
 export function initialWorkQueueStatus(queue: { readonly isPaused?: boolean | undefined }): WorkQueueStatus {
   return queue.isPaused === true ? 'PAUSED' : 'NOT_READY'
 }

@@ -44,6 +44,22 @@ test('every example in the README, in the pages and in the docstrings compiles',
   expect(await typecheck(generated)).toEqual({ exitCode: 0, output: '' })
 })
 
+test('every public function has a docstring with an example', async () => {
+  const exported = new Set([...(await exportedNames()).values()].flat())
+  const documented = new Map<string, boolean>()
+  for (const file of await readdir(join(root, 'src'), { recursive: true })) {
+    if (!file.endsWith('.ts')) continue
+    const source = await readFile(join(root, 'src', file), 'utf8')
+    for (const [, comment = '', name = ''] of source.matchAll(
+      /(\/\*\*(?:(?!\*\/)[\s\S])*\*\/)?\nexport (?:async )?function (\w+)/g,
+    )) {
+      if (exported.has(name)) documented.set(name, comment.includes('@example'))
+    }
+  }
+  expect(documented.size).toBeGreaterThan(60)
+  expect([...documented].filter(([, isDocumented]) => !isDocumented)).toEqual([])
+})
+
 async function typecheck(project: string): Promise<{ exitCode: unknown; output: string }> {
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
   try {

@@ -2,7 +2,9 @@ import { type Kysely, sql, TableNode } from 'kysely'
 
 /** A migration as Kysely's `Migrator` takes it, in 0.28 and 0.29. */
 export interface WorkQueueMigration {
+  /** Makes what the migration is for. Takes the session of Kysely's `Migrator`, with its `withSchema`. */
   readonly up: (db: Kysely<any>) => Promise<void>
+  /** Undoes it. */
   readonly down: (db: Kysely<any>) => Promise<void>
 }
 
