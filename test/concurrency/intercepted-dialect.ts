@@ -1,7 +1,10 @@
 import type { CompiledQuery, DatabaseConnection, Dialect, Driver, QueryResult } from 'kysely'
 
-/** Stands before every statement, `begin`, `commit` and `rollback` too: runs it, or does not. */
-export type Intercept = (statement: string, run: () => Promise<QueryResult<unknown>>) => Promise<QueryResult<unknown>>
+/** Stands before every statement, `begin`, `commit` and `rollback` too: runs it, or another in its place, or does not. */
+export type Intercept = (
+  statement: string,
+  run: (instead?: CompiledQuery) => Promise<QueryResult<unknown>>,
+) => Promise<QueryResult<unknown>>
 
 /** A dialect whose every statement goes through `intercept`. */
 export function intercepted(dialect: Dialect, intercept: Intercept): Dialect {
@@ -23,7 +26,8 @@ class InterceptedConnection implements DatabaseConnection {
   }
 
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-    return (await this.#intercept(query.sql, () => this.inner.executeQuery(query))) as QueryResult<R>
+    const run = (instead: CompiledQuery = query): Promise<QueryResult<unknown>> => this.inner.executeQuery(instead)
+    return (await this.#intercept(query.sql, run)) as QueryResult<R>
   }
 
   streamQuery(): never {

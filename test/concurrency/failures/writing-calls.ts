@@ -1,0 +1,94 @@
+import type { Kysely } from 'kysely'
+import {
+  bulkUpdateWorkQueuePriorities,
+  claimRunsInWorkQueue,
+  claimScheduledFlowRuns,
+  createFlowRuns,
+  createWorkPool,
+  createWorkQueue,
+  deleteWorker,
+  deleteWorkPool,
+  deleteWorkQueue,
+  ensureWorkQueueExists,
+  markLateFlowRuns,
+  markWorkersOffline,
+  markWorkPoolsNotReady,
+  markWorkQueuesNotReady,
+  recordWorkerHeartbeat,
+  recordWorkQueuePolls,
+  releaseStaleClaims,
+  setFlowRunState,
+  updateWorkPool,
+  updateWorkQueue,
+  type WorkQueueTables,
+} from 'kysely-work-queues'
+import { type Factory, testId } from '../../support/factory.js'
+
+/** Makes a call that changes rows. What the call reports by `emitStatusChange` goes to `report`. */
+export type WritingCall = (db: Kysely<WorkQueueTables>, report: (change: unknown) => void) => Promise<unknown>
+
+const [pool, idle, a, b, scheduled, pending] = [1, 2, 3, 4, 5, 6].map((n) => testId(n)) as [
+  string,
+  string,
+  string,
+  string,
+  string,
+  string,
+]
+const long = new Date('2020-01-01T00:00:00Z')
+const since = new Date('2021-01-01T00:00:00Z')
+
+/** Rows of which each call changes some: a READY pool with a silent worker, a NOT_READY one, two queues, runs that are due or PENDING. */
+export async function makeWorld(make: Factory): Promise<void> {
+  await make.pool({ id: pool, name: 'pool', status: 'READY', concurrency_limit: 7 })
+  await make.pool({ id: idle, name: 'idle', status: 'NOT_READY' })
+  await make.pool({ name: 'without workers', status: 'READY' })
+  await make.pool({ name: 'without workers too', status: 'READY' })
+  await make.worker({ work_pool_id: pool, name: 'silent', last_heartbeat_time: long })
+  const inPool = { work_pool_id: pool, status: 'READY', last_polled: long }
+  await make.queue({ id: a, name: 'a', priority: 2, concurrency_limit: 5, ...inPool })
+  await make.queue({ id: b, name: 'b', priority: 3, ...inPool })
+  const due = { next_scheduled_start_time: long, state_timestamp: long }
+  await make.runs([
+    { id: scheduled, work_queue_id: a, ...due },
+    { work_queue_id: a, ...due },
+    { work_queue_id: b, ...due },
+    { id: pending, work_queue_id: a, state_type: 'PENDING', state_timestamp: long },
+  ])
+}
+
+/** Calls of every function that writes, by the function's name and what is particular about the call. */
+export const writingCalls: Record<string, WritingCall> = {
+  'createWorkQueue, the default pool too': (db) => createWorkQueue(db, { name: 'new' }),
+  'createWorkQueue, with a priority that is taken': (db) =>
+    createWorkQueue(db, { name: 'new', workPoolId: pool, priority: 1 }),
+  'updateWorkQueue, name, pause and priority': (db, report) =>
+    updateWorkQueue(db, a, { name: 'new', isPaused: true, priority: 3 }, { emitStatusChange: report }),
+  deleteWorkQueue: (db) => deleteWorkQueue(db, a),
+  'ensureWorkQueueExists, the default pool too': (db) => ensureWorkQueueExists(db, 'new'),
+  'recordWorkQueuePolls, of one queue': (db) =>
+    recordWorkQueuePolls(db, { polledWorkQueueIds: [a], readyWorkQueueIds: [] }),
+  'recordWorkQueuePolls, of two queues': (db) =>
+    recordWorkQueuePolls(db, { polledWorkQueueIds: [a, b], readyWorkQueueIds: [a] }),
+  bulkUpdateWorkQueuePriorities: (db) => bulkUpdateWorkQueuePriorities(db, pool, { [a]: 3, [b]: 1 }),
+  createWorkPool: (db) => createWorkPool(db, { name: 'new' }),
+  'updateWorkPool, pause': (db, report) => updateWorkPool(db, pool, { isPaused: true }, { emitStatusChange: report }),
+  deleteWorkPool: (db) => deleteWorkPool(db, pool),
+  'recordWorkerHeartbeat, the first of a pool': (db, report) =>
+    recordWorkerHeartbeat(db, idle, 'new', { emitStatusChange: report }),
+  deleteWorker: (db) => deleteWorker(db, pool, 'silent'),
+  markLateFlowRuns: (db) => markLateFlowRuns(db, { scheduledBefore: since }),
+  markWorkersOffline: (db) => markWorkersOffline(db),
+  'markWorkPoolsNotReady, of two pools': (db, report) => markWorkPoolsNotReady(db, { emitStatusChange: report }),
+  markWorkQueuesNotReady: (db, report) =>
+    markWorkQueuesNotReady(db, { lastPolledBefore: since, emitStatusChange: report }),
+  'createFlowRuns, of several statements': (db) =>
+    createFlowRuns(
+      db,
+      Array.from({ length: 501 }, () => ({ workQueueId: a })),
+    ),
+  setFlowRunState: (db) => setFlowRunState(db, scheduled, { type: 'RUNNING' }),
+  claimRunsInWorkQueue: (db) => claimRunsInWorkQueue(db, a),
+  'claimScheduledFlowRuns, of two queues': (db) => claimScheduledFlowRuns(db),
+  releaseStaleClaims: (db) => releaseStaleClaims(db, { pendingBefore: since }),
+}
