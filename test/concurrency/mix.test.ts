@@ -1,0 +1,30 @@
+import * as library from 'kysely-work-queues'
+import { expect, test } from 'vitest'
+import { postgres } from '../support/databases.js'
+import { urlOf } from './database-url.js'
+import { mixedCalls } from './mix/calls.js'
+import { mix } from './mix/mix.js'
+
+// Every function, by eight PostgreSQL sessions at once, about the same few rows. The long version is part of `npm run soak`.
+
+test('every function that takes a session is in the mix', () => {
+  const isAsync = (value: unknown): boolean => Object.prototype.toString.call(value) === '[object AsyncFunction]'
+  const functions = Object.entries(library).flatMap(([name, value]) => (isAsync(value) ? [name] : []))
+  expect(Object.keys(mixedCalls).toSorted()).toEqual(functions.toSorted())
+})
+
+test.each([
+  ['read committed', 3],
+  ['repeatable read', 1.5],
+  ['serializable', 1.5],
+] as const)('the mix of all functions at %s neither deadlocks nor fails', async (isolation, seconds) => {
+  await using database = await postgres.create()
+  const url = await urlOf(database)
+  const result = await mix({ url, db: database.plain, isolation, sessions: 8, seconds, seed: 20_261_124 })
+  expect(result.errors).toEqual([])
+  expect(result).toMatchObject({ deadlocks: 0, wrong: [] })
+  // Where sessions wait for each other, nothing is to be tried again; elsewhere they have to have met.
+  if (isolation === 'read committed') expect(result.conflicts).toBe(0)
+  else expect(result.conflicts).toBeGreaterThan(0)
+  expect(Object.entries(result.done).filter(([, count]) => count === 0)).toEqual([])
+})
