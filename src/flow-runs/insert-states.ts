@@ -12,7 +12,7 @@ export interface NewState {
   readonly name: string
   readonly timestamp: Date
   readonly message?: string | null | undefined
-  /** For SCHEDULED: when the run is due. */
+  /** For SCHEDULED and PENDING: when the run is due. */
   readonly scheduledTime?: Date | null | undefined
 }
 
@@ -42,11 +42,15 @@ export async function insertStates(scope: Scope, states: readonly NewState[], no
   return new Map(rows.map((row) => [row.flow_run_id, row.id]))
 }
 
-/** What Prefect keeps with a state, as far as it concerns the queues. */
+/**
+ * What Prefect keeps with a state, as far as it concerns the queues. Its orchestration reads the scheduled time of PENDING too: a run
+ * that was claimed before it is due is told to wait when it is to be RUNNING.
+ */
 function stateDetails({ flowRunId, type, scheduledTime }: NewState): Record<string, unknown> {
+  const isWaiting = type === 'SCHEDULED' || type === 'PENDING'
   return {
     flow_run_id: flowRunId,
-    ...(type === 'SCHEDULED' && scheduledTime ? { scheduled_time: scheduledTime.toISOString() } : {}),
+    ...(isWaiting && scheduledTime ? { scheduled_time: scheduledTime.toISOString() } : {}),
   }
 }
 

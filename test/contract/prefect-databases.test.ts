@@ -2,6 +2,7 @@ import { addMinutes, addSeconds } from 'date-fns'
 import { CompiledQuery, type Kysely, Migrator, NO_MIGRATIONS, sql } from 'kysely'
 import {
   bulkUpdateWorkQueuePriorities,
+  claimRunsInWorkQueue,
   createFlowRuns,
   createWorkPool,
   createWorkQueue,
@@ -15,6 +16,7 @@ import {
   readWorkQueues,
   readWorkQueueStatus,
   recordWorkQueuePolls,
+  releaseStaleClaims,
   setFlowRunState,
   updateWorkQueue,
   type WorkQueueTables,
@@ -145,6 +147,30 @@ describeOnDatabases(
       expect(workQueue).toEqual(await readWorkQueue(t.db, id))
       expect(Math.abs(workQueue.created.getTime() - Date.now())).toBeLessThan(60_000)
       expect(runs).toMatchObject([{ parameters: {}, tags: [], jobVariables: {}, labels: null, runCount: 0 }])
+    })
+
+    test('keep with SCHEDULED and PENDING when the run is due, which Prefect’s orchestration reads', async () => {
+      const id = await t.make.queue()
+      const [run] = await createFlowRuns(t.db, [{ workQueueId: id, nextScheduledStartTime: addMinutes(now, 5) }], {
+        now,
+      })
+      await claimRunsInWorkQueue(t.db, id, { now: addSeconds(now, 1) })
+      await releaseStaleClaims(t.db, { pendingBefore: addMinutes(now, 1), now: addSeconds(now, 2) })
+      await setFlowRunState(t.db, run?.id ?? '', { type: 'PENDING' }, { now: addSeconds(now, 3) })
+      await setFlowRunState(t.db, run?.id ?? '', { type: 'RUNNING' }, { now: addSeconds(now, 4) })
+      const states = await t.database.plain
+        .selectFrom('flow_run_state')
+        .select(['type', sql<string>`state_details ->> 'scheduled_time'`.as('scheduled')])
+        .orderBy('timestamp')
+        .execute()
+      const due = '2035-01-01T12:05:00.123Z'
+      expect(states.map(({ type, scheduled }) => [type, scheduled])).toEqual([
+        ['SCHEDULED', due],
+        ['PENDING', due],
+        ['SCHEDULED', due],
+        ['PENDING', due],
+        ['RUNNING', null],
+      ])
     })
 
     test('have every column of ours in Prefect’s tables, of the same type', async () => {
