@@ -1,12 +1,13 @@
 import { sql } from 'kysely'
 import { z } from 'zod'
 import { FlowRunNotFoundError } from '../errors.js'
-import { enterState } from '../rules/flow-run-transition.js'
+import { enterState, runningMilliseconds } from '../rules/flow-run-transition.js'
 import { defaultStateName } from '../rules/states.js'
 import { check, idSchema, lateNowShape, type NowOption } from '../schema/checks.js'
 import { encode, flowRunColumns } from '../schema/columns.js'
 import { type FlowRunStateInput, flowRunStateSchema } from '../schema/inputs.js'
 import type { FlowRun } from '../schema/records.js'
+import { lengthened } from '../schema/values.js'
 import { type RequiredTables, type Session, write } from '../session.js'
 import { insertStates } from './insert-states.js'
 import { selectFlowRuns } from './select-flow-runs.js'
@@ -18,7 +19,7 @@ const optionsSchema = z.strictObject(lateNowShape)
  *
  * Any state may follow any other: what transitions are allowed is the host's to say. RUNNING counts an attempt and sets the start
  * time the first time, a terminal state sets the end time, SCHEDULED takes `scheduledTime`. The next scheduled start time stays
- * until SCHEDULED sets another.
+ * until SCHEDULED sets another. The time spent in RUNNING is added to the column `total_run_time`.
  *
  * @param options - `now`: what time it is. Default: the clock.
  * @returns The run as it now is.
@@ -63,9 +64,13 @@ export async function setFlowRunState<DB extends RequiredTables>(
       now,
     )
     const changes = { ...facts, stateId: stateIds.get(flowRunId) ?? null, updated: now }
+    const running = runningMilliseconds(run, timestamp ?? now)
     await scope.db
       .updateTable('flow_run')
-      .set(encode(flowRunColumns, changes, scope.dialect))
+      .set({
+        ...encode(flowRunColumns, changes, scope.dialect),
+        ...(running > 0 && { total_run_time: lengthened('total_run_time', running, scope.dialect) }),
+      })
       .where('id', '=', flowRunId)
       .execute()
     return { ...run, ...changes }

@@ -51,3 +51,12 @@ export function enterState(run: FlowRunFacts, state: EnteredState): FlowRunFacts
     endTime: isTerminal(type) ? timestamp : null,
   }
 }
+
+/**
+ * How long, in milliseconds, the state that a run leaves at a time was one of running: what Prefect adds to its total run time. Source:
+ * `IncrementRunTime` of Prefect's `orchestration.global_policy`.
+ */
+export function runningMilliseconds(run: Pick<FlowRunFacts, 'stateType' | 'stateTimestamp'>, until: Date): number {
+  if (run.stateType !== 'RUNNING' || run.stateTimestamp === null) return 0
+  return Math.max(0, until.getTime() - run.stateTimestamp.getTime())
+}

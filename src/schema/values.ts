@@ -11,6 +11,14 @@ export function encodeTime(time: Date, dialect: Dialect): string {
   return dialect === 'postgres' ? iso : `${iso.slice(0, 10)} ${iso.slice(11, 23)}000`
 }
 
+/** A duration that is stored in a column of the run, and longer by so many milliseconds. On SQLite it is the time since 1970. */
+export function lengthened(column: string, milliseconds: number, dialect: Dialect): RawBuilder<unknown> {
+  const seconds = sql.lit(milliseconds / 1000)
+  return dialect === 'postgres'
+    ? sql`${sql.ref(column)} + make_interval(secs => ${seconds})`
+    : sql`strftime('%Y-%m-%d %H:%M:%f000', ${sql.ref(column)}, ${seconds} || ' seconds')`
+}
+
 const ZONELESS = /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?$/
 const SHORT_ZONE = /[+-]\d\d$/
 

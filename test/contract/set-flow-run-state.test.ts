@@ -1,4 +1,5 @@
-import { addSeconds } from 'date-fns'
+import { addMilliseconds, addSeconds } from 'date-fns'
+import { sql } from 'kysely'
 import {
   createFlowRuns,
   type FlowRun,
@@ -53,6 +54,41 @@ describeOnDatabases('setFlowRunState', (t) => {
       [before.stateId, 'SCHEDULED'],
       [run.stateId, type],
     ])
+  })
+
+  test('counts the time spent in RUNNING, over all attempts', async () => {
+    const { id } = await create()
+    const totalRunTime = async (): Promise<number> => {
+      const seconds =
+        t.kind.dialect === 'postgres'
+          ? sql<number>`cast(extract(epoch from total_run_time) as float8)`
+          : sql<number>`round((julianday(total_run_time) - julianday('1970-01-01')) * 86400, 3)`
+      const row = await t.database.plain
+        .selectFrom('flow_run')
+        .select(seconds.as('seconds'))
+        .where('id', '=', id)
+        .executeTakeFirstOrThrow()
+      return Number(row.seconds)
+    }
+    const enter = async (type: StateType, seconds: number): Promise<void> => {
+      await setFlowRunState(t.db, id, { type, timestamp: addMilliseconds(now, seconds * 1000) }, { now })
+    }
+    await enter('PENDING', 0)
+    await enter('RUNNING', 10)
+    expect(await totalRunTime()).toBe(0)
+    await enter('RUNNING', 11.25)
+    expect(await totalRunTime()).toBe(1.25)
+    await enter('PAUSED', 100_011.5)
+    expect(await totalRunTime()).toBe(100_001.5)
+    await enter('RUNNING', 200_000)
+    await enter('COMPLETED', 199_999) // an attempt that ended before it began does not take time back
+    expect(await totalRunTime()).toBe(100_001.5)
+    // Prefect reads it as a time since 1970, of the same format as all times.
+    const { stored } = await t.database.plain
+      .selectFrom('flow_run')
+      .select(sql<unknown>`total_run_time`.as('stored'))
+      .executeTakeFirstOrThrow()
+    if (t.kind.dialect === 'sqlite') expect(stored).toBe('1970-01-02 03:46:41.500000')
   })
 
   test('takes a name, a time and a message', async () => {

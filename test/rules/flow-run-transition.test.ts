@@ -1,7 +1,12 @@
 import { addMilliseconds } from 'date-fns'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { enterState, type EnteredState, type FlowRunFacts } from '../../src/rules/flow-run-transition.js'
+import {
+  enterState,
+  type EnteredState,
+  type FlowRunFacts,
+  runningMilliseconds,
+} from '../../src/rules/flow-run-transition.js'
 import { STATE_TYPES, type StateType } from '../../src/rules/states.js'
 
 const due = new Date('2035-01-01T11:00:00Z')
@@ -118,5 +123,16 @@ describe('enterState', () => {
         expect(enterState({ ...created, expectedStartTime }, entered).expectedStartTime).toBe(expectedStartTime)
       }),
     )
+  })
+})
+
+describe('runningMilliseconds', () => {
+  test.each(STATE_TYPES)('of a run that leaves %s is the time in it if that was RUNNING, else none', (type) => {
+    expect(runningMilliseconds(runIn(type), now)).toBe(type === 'RUNNING' ? 30 * 60_000 : 0)
+  })
+
+  test('is never less than nothing, and nothing without a time', () => {
+    expect(runningMilliseconds({ stateType: 'RUNNING', stateTimestamp: later }, now)).toBe(0)
+    expect(runningMilliseconds({ stateType: 'RUNNING', stateTimestamp: null }, now)).toBe(0)
   })
 })
