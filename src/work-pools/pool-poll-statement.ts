@@ -90,11 +90,14 @@ function postgresWalk(scope: Scope, poll: PoolPollText): Fragment {
         select run.id
         from ${tables.work_queue} as queue
         cross join lateral (
-          select run.id, run.next_scheduled_start_time from ${tables.flow_run} as run
-          where ${isCandidate(poll, dialect)}
-          order by ${handOutOrder}
+          select * from (
+            select run.id, run.next_scheduled_start_time from ${tables.flow_run} as run
+            where ${isCandidate(poll, dialect)}
+            order by ${handOutOrder}
+            limit ${poll.limit}
+            ${poll.lock ? sql`for update skip locked` : sql``}
+          ) as run
           limit least(${left}, ${queueAllowed})
-          ${poll.lock ? sql`for update skip locked` : sql``}
         ) as run
         where queue.work_pool_id = walk.pool_id and ${isOpenQueue(poll, dialect)} and ${rankOf(poll)} = next.rank
         order by ${handOutOrder}
