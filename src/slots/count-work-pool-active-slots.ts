@@ -1,8 +1,8 @@
 import { sql } from 'kysely'
 import { z } from 'zod'
-import { WORK_POOL_SLOT_STATES, WORK_QUEUE_SLOT_STATES } from '../rules/states.js'
+import { WORK_POOL_SLOT_STATES } from '../rules/states.js'
 import { check, idSchema } from '../schema/checks.js'
-import { hasAnyId, isOneOf } from '../schema/conditions.js'
+import { hasAnyId } from '../schema/conditions.js'
 import { isMemberById, occupiesSlot } from '../schema/expressions.js'
 import { decodeInteger } from '../schema/values.js'
 import { open, type RequiredTables, type Session } from '../session.js'
@@ -31,9 +31,8 @@ export async function countWorkPoolActiveSlots<DB extends RequiredTables>(
   const { rows } = await sql<{ id: string; active: unknown }>`
     select pool.id, (
       select coalesce(sum((
-        select count(*) filter (where ${isOneOf('run.state_type', WORK_POOL_SLOT_STATES)})
-        from ${tables.flow_run} as run
-        where ${isMemberById(sql`queue.id`)} and ${occupiesSlot(WORK_QUEUE_SLOT_STATES)}
+        select count(*) from ${tables.flow_run} as run
+        where ${isMemberById(sql`queue.id`)} and ${occupiesSlot(WORK_POOL_SLOT_STATES)}
       )), 0)
       from ${tables.work_queue} as queue where queue.work_pool_id = pool.id
     ) as active
