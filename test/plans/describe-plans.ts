@@ -1,0 +1,68 @@
+import { sql } from 'kysely'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type HotCall, hotCalls } from './calls.js'
+import { createDatabase, type PlanDatabase, type Tables } from './databases.js'
+import { type Access, explain } from './explain.js'
+import { record, undone } from './recorder.js'
+import { type Ids, seed } from './seed.js'
+
+/** Asserts how both databases run every hot statement, with statistics absent and fresh. */
+export function describePlans(tables: Tables): void {
+  describe.each([
+    ['PostgreSQL', 'postgres'],
+    ['SQLite', 'sqlite'],
+  ] as const)(`${tables} on %s, with a neighbour’s 100,000 due runs`, (_, dialect) => {
+    const calls = hotCalls.filter((call) => call.tables === undefined || call.tables === tables)
+    let database: PlanDatabase
+    let ids: Ids
+
+    beforeAll(async () => {
+      database = await createDatabase(dialect, tables, async (filling) => {
+        ids = await seed(filling)
+      })
+    }, 120_000)
+    afterAll(async () => {
+      await database.destroy()
+    })
+
+    const expectPlans = async ({
+      call,
+      postgres,
+      sqlite = postgres,
+      sorts = false,
+      rows,
+      pages = 1_000,
+      cost = 100_000,
+    }: HotCall): Promise<void> => {
+      const queries = await record(database, (db) => call(db, ids))
+      const accesses = await undone(database, async (trx) => {
+        const all: (Access & { query: string })[] = []
+        for (const query of queries) all.push({ query: query.sql, ...(await explain(database, trx, query)) })
+        return all
+      })
+      for (const { statement, ...access } of accesses) {
+        expect.soft(access.scans, `reads all of a table: ${statement}`).toEqual([])
+        if (!sorts) expect.soft(access.sorts, `sorts a backlog: ${statement}`).toEqual([])
+        expect.soft(access.rows, `runs read: ${statement}`).toBeLessThanOrEqual(rows)
+        expect.soft(access.pages, `pages read: ${statement}`).toBeLessThanOrEqual(pages)
+        expect.soft(access.cost, `would be compiled by PostgreSQL: ${statement}`).toBeLessThan(cost)
+      }
+      const plans = accesses
+        .filter(({ query, indexes }) => /flow_run/.test(query) || indexes.size > 0)
+        .map(({ indexes }) => [...indexes].toSorted().join(', ') || 'by id alone')
+      const expected = dialect === 'postgres' ? postgres : sqlite
+      expect(plans, accesses.map(({ statement }) => statement).join('\n')).toEqual(expected)
+    }
+
+    describe('statistics absent', () => {
+      test.each(calls)('$title', expectPlans)
+    })
+
+    describe('statistics fresh', () => {
+      beforeAll(async () => {
+        await sql`analyze`.execute(database.plain)
+      }, 60_000)
+      test.each(calls)('$title', expectPlans)
+    })
+  })
+}
