@@ -5,7 +5,7 @@ import { urlOf } from './database-url.js'
 import { mixedCalls } from './mix/calls.js'
 import { mix } from './mix/mix.js'
 
-// Every function, by eight PostgreSQL sessions at once, about the same few rows. The long version is part of `npm run soak`.
+// Every function, by eight PostgreSQL sessions at once, about the same few rows. The long version is in bench/claims-soak.ts.
 
 test('every function that takes a session is in the mix', () => {
   const isAsync = (value: unknown): boolean => Object.prototype.toString.call(value) === '[object AsyncFunction]'

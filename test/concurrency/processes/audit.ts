@@ -39,7 +39,7 @@ export async function observe(
       for (const row of rows) if (workQueueIds.includes(row.queue)) active += row.active
       observed.most[name] = Math.max(observed.most[name] ?? 0, active)
     }
-    await setTimeout(3)
+    await setTimeout(5)
   }
   return observed
 }

@@ -4,10 +4,12 @@ import { build } from 'esbuild'
 
 const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url))
 
+let bundles = 0
+
 /** The claimer as one script, which starts in a quarter of the time that the sources take. Deleted at the end of its scope. */
 export async function bundleClaimer(): Promise<{ readonly script: string } & Disposable> {
   // Where the drivers, which are not bundled, are found.
-  const script = path(`../../../node_modules/.cache/kysely-work-queues/claimer-${process.pid}.mjs`)
+  const script = path(`../../../node_modules/.cache/kysely-work-queues/claimer-${process.pid}-${++bundles}.mjs`)
   await build({
     entryPoints: [path('claimer.ts')],
     outfile: script,

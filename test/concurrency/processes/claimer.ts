@@ -52,7 +52,7 @@ while (!stop.signal.aborted) {
   for (const run of claimed) writeSync(notes, `${run.id} ${run.stateId}\n`)
   for (const run of claimed) await work(run)
   // better-sqlite3 never waits, and messages are read only while something does.
-  await setTimeout(claimed.length === 0 ? below(20) : 0)
+  await setTimeout(claimed.length === 0 ? below(50) : 0)
 }
 await db.destroy()
 process.send?.(counts)
@@ -71,9 +71,10 @@ async function claim(): Promise<FlowRun[]> {
   return isOwn && below(2) === 0 ? await take(db) : await inTransaction(take)
 }
 
-/** Starts the run and ends it, unless it was given back meanwhile, and sometimes cancels it in between. */
+/** Ends the run, unless it was given back meanwhile; sometimes starts it before, and sometimes cancels it in between. */
 async function work(claimed: FlowRun): Promise<void> {
-  let run = await enter(claimed, 'RUNNING')
+  let run: FlowRun | undefined = claimed
+  if (below(2) === 0) run = await enter(run, 'RUNNING')
   if (below(3) === 0) await setTimeout(below(5))
   if (run !== undefined && below(4) === 0) run = await enter(run, 'CANCELLING')
   if (run !== undefined) await enter(run, below(5) === 0 ? 'FAILED' : 'COMPLETED')
@@ -100,15 +101,16 @@ async function inTransaction<T>(run: (trx: Transaction<WorkQueueTables>) => Prom
   return await (isolation === undefined ? transaction : transaction.setIsolationLevel(isolation)).execute(run)
 }
 
-/** Does again what the database says to do again; any other error ends the process. */
+/** Does again what the database says to do again, after a while that grows; any other error ends the process. */
 async function retrying<T>(attempt: () => Promise<T>): Promise<T> {
-  for (;;) {
+  for (let wait = 4; ; wait = Math.min(2 * wait, 64)) {
     try {
       return await attempt()
     } catch (error) {
       if (!isRetryable(error)) throw error
       counts.conflicts++
       if (isDeadlock(error)) counts.deadlocks++
+      await setTimeout(below(2 * wait))
     }
   }
 }

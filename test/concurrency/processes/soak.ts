@@ -63,6 +63,7 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
   const { db, observer, runs } = options
   const started = performance.now()
   const { limits, ...places } = await arrange(db, runs)
+  await sql`analyze`.execute(db)
   const directory = mkdtempSync(join(tmpdir(), 'kysely-work-queues-'))
   using bundle = await bundleClaimer()
   const claimers = new Claimers({ ...options, ...places, directory, script: bundle.script })
