@@ -68,11 +68,18 @@ export async function setFlowRunState<DB extends RequiredTables>(
     await scope.db
       .updateTable('flow_run')
       .set({
-        ...encode(flowRunColumns, changes, scope.dialect),
+        ...encode(flowRunColumns, changesOf(run, changes), scope.dialect),
         ...(running > 0 && { total_run_time: lengthened('total_run_time', running, scope.dialect) }),
       })
       .where('id', '=', flowRunId)
       .execute()
     return { ...run, ...changes }
   })
+}
+
+/** What differs from the run. What does not stays as it is stored: Prefect keeps times in microseconds, which a `Date` has lost. */
+function changesOf(run: FlowRun, changes: Partial<FlowRun>): Partial<FlowRun> {
+  return Object.fromEntries(
+    Object.entries(changes).filter(([property, value]) => value !== run[property as keyof FlowRun]),
+  )
 }

@@ -173,6 +173,20 @@ describeOnDatabases(
       ])
     })
 
+    test('leave times that they do not change as exact as Prefect keeps them, in microseconds', async () => {
+      const exact = t.kind.dialect === 'postgres' ? '2035-01-01 12:00:00.123456+00' : '2035-01-01 12:00:00.123456'
+      const times = ['expected_start_time', 'next_scheduled_start_time', 'start_time'] as const
+      const id = await t.make.run({ work_queue_id: await t.make.queue() })
+      for (const time of times) await t.make.set('flow_run', id, { [time]: exact })
+      const states = ['PENDING', 'RUNNING', 'COMPLETED'] as const
+      for (const [n, type] of states.entries()) await setFlowRunState(t.db, id, { type }, { now: addSeconds(now, n) })
+      for (const time of times) {
+        const text = sql<string>`${t.kind.dialect === 'postgres' ? sql`to_char(${sql.ref(time)} at time zone 'utc', 'YYYY-MM-DD HH24:MI:SS.US')` : sql.ref(time)}`
+        const row = await t.database.plain.selectFrom('flow_run').select(text.as('text')).executeTakeFirst()
+        expect([time, row?.text]).toEqual([time, '2035-01-01 12:00:00.123456'])
+      }
+    })
+
     test('have every column of ours in Prefect’s tables, of the same type', async () => {
       const own = await (t.kind.dialect === 'postgres' ? postgres : sqliteMemory).create()
       try {
