@@ -7,7 +7,8 @@ import type { WorkQueueTables } from './schema/tables.js'
  * What every function takes first: the host's Kysely instance, or its transaction, typed for the host's own database.
  *
  * The type is structural and small on purpose: `Kysely<Host>`, `Transaction<Host>` and `ControlledTransaction<Host>` of a
- * host whose database extends {@link WorkQueueTables} all fit, and a database without these tables does not.
+ * host whose database extends {@link WorkQueueTables} all fit, and a database without these tables does not: the compiler's message
+ * names the tables.
  */
 export interface Session<DB> {
   /** Carries `DB`, so that TypeScript infers it and checks that the tables are there. */
@@ -17,7 +18,12 @@ export interface Session<DB> {
 }
 
 /** Any database that has the tables of {@link WorkQueueTables}. */
-export type RequiredTables = { [T in keyof WorkQueueTables]: object }
+export type RequiredTables = Requirement['tables']
+
+// Looked up, not declared: a compiler that refuses a database prints an alias as its name, and this as the tables it asks for.
+interface Requirement {
+  readonly tables: { [T in keyof WorkQueueTables]: object }
+}
 
 /** An opened session: what the operations work with. */
 export interface Scope {
