@@ -2,9 +2,6 @@ import type { StateType } from '../rules/states.js'
 import type { WorkPoolStatus } from '../rules/work-pool-status.js'
 import type { WorkQueueStatus } from '../rules/work-queue-status.js'
 
-/** Any value that JSON can say. */
-export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue }
-
 /** A JSON object. */
 export type JsonObject = Record<string, unknown>
 

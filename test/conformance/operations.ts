@@ -5,7 +5,7 @@ import type { Arguments } from './arguments.js'
 import type { Json } from './symbols.js'
 
 /** What a step calls. */
-export interface Call {
+interface Call {
   readonly db: Kysely<WorkQueueTables>
   readonly args: Arguments
   readonly now: Date

@@ -64,7 +64,7 @@ export function flowRunId(n: number): string {
   return `00000000-0000-4000-8000-${n.toString(16).padStart(12, '0')}`
 }
 
-export function deploymentId(n: number): string {
+function deploymentId(n: number): string {
   return `00000000-0000-4000-a000-${n.toString(16).padStart(12, '0')}`
 }
 

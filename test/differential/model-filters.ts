@@ -3,7 +3,7 @@
 import { byId, page, type Page, type Pool, type Queue, type Run, type State } from './model.js'
 
 /** One of these values. */
-export interface Any<T = string> {
+interface Any<T = string> {
   any: T[]
 }
 

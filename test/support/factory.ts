@@ -3,7 +3,7 @@ import type { WorkQueueTables } from 'kysely-work-queues'
 import type { TestDatabase } from './databases.js'
 
 /** A value as a test writes it: times as `Date`, booleans as booleans, JSON as objects and arrays. */
-export type Value = string | number | boolean | null | Date | object
+type Value = string | number | boolean | null | Date | object
 
 /** A row by column names; what is absent gets a default. */
 export type Row = Record<string, Value>

@@ -8,10 +8,10 @@ import type { Seconds } from './random.js'
 type WithDefaults<T, K extends keyof T> = Omit<T, K> & { [P in K]-?: Exclude<T[P], undefined> }
 
 /** Runs after the check. */
-export type CheckedRuns = WithDefaults<SimulatedRuns, 'count' | 'startSeconds' | 'durationSeconds'>
+type CheckedRuns = WithDefaults<SimulatedRuns, 'count' | 'startSeconds' | 'durationSeconds'>
 
 /** Pollers after the check. */
-export type CheckedPollers = WithDefaults<
+type CheckedPollers = WithDefaults<
   SimulatedPollers,
   'name' | 'count' | 'everySeconds' | 'startLatencySeconds' | 'crashProbability' | 'restartSeconds'
 >

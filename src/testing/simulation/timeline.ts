@@ -1,5 +1,5 @@
 /** What happens at a time. */
-export type Happening = () => Promise<void> | void
+type Happening = () => Promise<void> | void
 
 /** What is to happen, ordered by time, and what was added first first. Times are milliseconds since the start. */
 export interface Timeline {
