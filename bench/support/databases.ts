@@ -36,7 +36,7 @@ export function startSqlite(): Server {
 }
 
 /** SQLite in a file, in WAL mode. */
-export async function openSqlite(tables: Tables = 'ours'): Promise<BenchDatabase> {
+async function openSqlite(tables: Tables = 'ours'): Promise<BenchDatabase> {
   const directory = await mkdtemp(join(tmpdir(), 'kysely-work-queues-bench-'))
   const database = new SQLite(join(directory, 'bench.db'), { timeout: 10_000 })
   database.pragma('journal_mode = wal')
@@ -90,19 +90,6 @@ export async function startPostgres(): Promise<Server> {
     async [Symbol.asyncDispose]() {
       await server.stop()
       await rm(directory, { recursive: true, force: true })
-    },
-  }
-}
-
-/** A database on a PostgreSQL server of its own. */
-export async function openPostgres(): Promise<BenchDatabase> {
-  const server = await startPostgres()
-  const database = await server.open()
-  return {
-    ...database,
-    async [Symbol.asyncDispose]() {
-      await database[Symbol.asyncDispose]()
-      await server[Symbol.asyncDispose]()
     },
   }
 }

@@ -68,7 +68,7 @@ describeOnDatabases('setFlowRunState', (t) => {
         .select(seconds.as('seconds'))
         .where('id', '=', id)
         .executeTakeFirstOrThrow()
-      return Number(row.seconds)
+      return row.seconds
     }
     const enter = async (type: StateType, seconds: number): Promise<void> => {
       await setFlowRunState(t.db, id, { type, timestamp: addMilliseconds(now, seconds * 1000) }, { now })
@@ -86,7 +86,7 @@ describeOnDatabases('setFlowRunState', (t) => {
     // Prefect reads it as a time since 1970, of the same format as all times.
     const { stored } = await t.database.plain
       .selectFrom('flow_run')
-      .select(sql<unknown>`total_run_time`.as('stored'))
+      .select(sql`total_run_time`.as('stored'))
       .executeTakeFirstOrThrow()
     if (t.kind.dialect === 'sqlite') expect(stored).toBe('1970-01-02 03:46:41.500000')
   })

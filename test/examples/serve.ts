@@ -14,7 +14,7 @@ export interface TestServer extends AsyncDisposable {
 }
 
 /** An answer. Without a body it is `undefined`. */
-export interface Answer {
+interface Answer {
   readonly status: number
   readonly body: any
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 
 /** The release of Prefect that the check runs against. */
-export const PREFECT_VERSION = '3.8.8'
+const PREFECT_VERSION = '3.8.8'
 
 // Newer releases of fastapi have dropped what this Prefect imports.
 const REQUIREMENTS = [`prefect==${PREFECT_VERSION}`, 'fastapi<0.150']

@@ -18,7 +18,7 @@ import { bundleClaimer } from './bundle-claimer.js'
 import { Claimers, type ClaimersOptions, type IsolationLevel } from './claimers.js'
 
 /** Where claimers meet. */
-export interface SoakDatabase {
+interface SoakDatabase {
   /** PostgreSQL's URL, or SQLite's file. */
   readonly url: string
   readonly db: Kysely<WorkQueueTables>

@@ -21,7 +21,7 @@ export interface Race {
 }
 
 /** An outcome that is none of the calls in an order, and nothing to be worried about. */
-export interface WriteSkew {
+interface WriteSkew {
   readonly at: IsolationLevel
   /** It is the outcome of the calls in this order, */
   readonly order: readonly number[]
