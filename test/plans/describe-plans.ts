@@ -25,16 +25,20 @@ export function describePlans(tables: Tables): void {
       await database.destroy()
     })
 
+    // Seen to fail, and to say which statement: without the index of late runs, in `readWorkQueueStatus`; with a pool's active runs
+    // counted in a join without an order, in every pool poll and claim; with the states that occupy slots named twice, for the
+    // pool that is more than full.
     const expectPlans = async ({
       call,
       postgres,
       sqlite = postgres,
       sorts = false,
+      skips = 0,
       rows,
       pages = 1_000,
       cost = 100_000,
     }: HotCall): Promise<void> => {
-      const queries = await record(database, (db) => call(db, ids))
+      const queries = (await record(database, (db) => call(db, ids))).slice(skips)
       const accesses = await undone(database, async (trx) => {
         const all: (Access & { query: string })[] = []
         for (const query of queries) all.push({ query: query.sql, ...(await explain(database, trx, query)) })
