@@ -18,7 +18,7 @@ const layers = [
   {
     name: 'operations',
     holds: /^(claims|explain|flow-runs|slots|upkeep|work-pools|work-queues|workers)\//,
-    mayImport: /^(rules\/|schema\/|errors\.ts$|(session|statement)\.ts$|(kysely|zod)$)/,
+    mayImport: /^(rules\/|schema\/|errors\.ts$|(session|statement)\.ts$|(kysely|zod|date-fns\/\w+)$)/,
   },
   { name: 'entry points', holds: /^(index|migrations)\.ts$/, mayImport: /^(?!testing\/).+\.ts$/ },
   {
