@@ -15,7 +15,7 @@ import { startServer, type TestServer } from './serve.js'
 const command = process.env['PREFECT_COMMAND']
 
 // Each command is a new Python process, which takes seconds to start.
-const TIMEOUT = 180_000
+const TIMEOUT = 300_000
 
 describeOnDatabases(
   'the real `prefect` command with the example of a REST server',

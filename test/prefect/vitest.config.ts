@@ -9,8 +9,8 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts', 'test/prefect/global-setup.ts'],
     fileParallelism: false,
     // Each command of Prefect's is a Python process, which takes seconds to start.
-    testTimeout: 180_000,
-    hookTimeout: 180_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     reporters: [['verbose', { summary: false }]],
   },
 })
