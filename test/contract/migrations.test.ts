@@ -1,9 +1,10 @@
-import { type Kysely, type Migration, Migrator, NO_MIGRATIONS, sql } from 'kysely'
+import { type Kysely, type Migration, sql } from 'kysely'
 import { createFlowRuns, createWorkQueue, getRunsInWorkQueue, type WorkQueueTables } from 'kysely-work-queues'
 import { migrations, prefectIndexes } from 'kysely-work-queues/migrations'
 import { expect, test } from 'vitest'
 import { postgres, sqliteFile, sqliteMemory } from '../support/databases.js'
 import { type Contract, describeOnDatabases } from '../support/describe-databases.js'
+import { Migrator, NO_MIGRATIONS } from '../support/migrator.js'
 
 interface Objects {
   /** Tables and indexes, each with what it is on. */

@@ -1,5 +1,5 @@
 import { addMinutes, addSeconds } from 'date-fns'
-import { CompiledQuery, type Kysely, Migrator, NO_MIGRATIONS, sql } from 'kysely'
+import { CompiledQuery, type Kysely, sql } from 'kysely'
 import {
   bulkUpdateWorkQueuePriorities,
   claimRunsInWorkQueue,
@@ -28,6 +28,7 @@ import { type Contract, describeOnDatabases } from '../support/describe-database
 import { testId } from '../support/factory.js'
 import { prefectDatabases } from '../support/prefect-databases.js'
 import { recorder } from '../support/recorder.js'
+import { Migrator, NO_MIGRATIONS } from '../support/migrator.js'
 
 const now = new Date('2035-01-01T12:00:00.123Z')
 

@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { runOrThrow } from './shell.js'
+import { runOrThrow } from '../support/shell.js'
 
 /** Imports every entry point as ESM and by `require`, and compares what the two got. Returns the names that each exports. */
 export async function importBothWays(

@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { root, runOrThrow } from './shell.js'
+import { root, runOrThrow } from '../support/shell.js'
 
 /** The package as npm would publish it. */
 export interface Packed {

@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { driversLoadedBy, importBothWays, importTimes, testSessionWithoutDriver } from './imports.js'
 import { pack } from './pack.js'
-import { emptyFolder, install, root, run } from './shell.js'
+import { emptyFolder, install, root, run } from '../support/shell.js'
 import { compile, compilers, resolutions, writeHosts } from './types.js'
 
 const MAX_SIZE = 150_000

@@ -1,6 +1,6 @@
 import { copyFile, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Output, root, run, runOrThrow } from './shell.js'
+import { type Output, root, run, runOrThrow } from '../support/shell.js'
 
 /** The compilers that a host may have. */
 export const compilers = [

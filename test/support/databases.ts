@@ -8,7 +8,6 @@ import {
   Kysely,
   type KyselyPlugin,
   type LogEvent,
-  Migrator,
   ParseJSONResultsPlugin,
   PostgresDialect,
   SqliteDialect,
@@ -16,6 +15,7 @@ import {
 import type { WorkQueueTables } from 'kysely-work-queues'
 import { migrations } from 'kysely-work-queues/migrations'
 import pg from 'pg'
+import { Migrator } from './migrator.js'
 import { takePostgresDatabase } from './postgres-databases.js'
 
 /** A migrated database of a test's own. */

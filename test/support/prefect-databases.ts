@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
-import { type Kysely, Migrator, NO_MIGRATIONS, sql } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import { migrations } from 'kysely-work-queues/migrations'
 import { type DatabaseKind, postgres, sqliteMemory } from './databases.js'
+import { Migrator, NO_MIGRATIONS } from './migrator.js'
 
 /** Databases with the tables that Prefect 3 makes, instead of ours. */
 export const prefectDatabases: readonly DatabaseKind[] = [sqliteMemory, postgres].map((kind) => ({

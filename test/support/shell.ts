@@ -59,6 +59,6 @@ export async function install(
 
 /** An empty folder outside the sources, so that nothing of theirs is found from it. */
 export async function emptyFolder(): Promise<AsyncDisposable & { readonly path: string }> {
-  const path = await mkdtemp(join(tmpdir(), 'kysely-work-queues-package-'))
+  const path = await mkdtemp(join(tmpdir(), 'kysely-work-queues-'))
   return { path, [Symbol.asyncDispose]: async () => await rm(path, { recursive: true, force: true }) }
 }
