@@ -31,18 +31,28 @@ function sqliteDriver(node: string): string {
   return Number(node) < 22 ? '12' : '13'
 }
 
+/** What a cell is given besides its versions. */
+export interface CellOptions {
+  /** A server to use in place of the embedded one. */
+  readonly databaseUrl?: string | undefined
+  /** More packages, installed beside the cell's Kysely. */
+  readonly packages?: readonly string[]
+  readonly env?: Record<string, string>
+}
+
 /** Runs tests in a copy of the sources beside the cell's versions, under the cell's Node. */
-export async function runCell(cell: Cell, files: readonly string[], databaseUrl?: string): Promise<CellResult> {
+export async function runCell(cell: Cell, files: readonly string[], options: CellOptions = {}): Promise<CellResult> {
+  const { databaseUrl = '', packages = [], env = {} } = options
   const started = performance.now()
   const node = await nodeBinary(cell.node)
   const folder = join(store, `node-${cell.node}-kysely-${cell.kysely}-postgres-${cell.postgres}`)
   await copySources(folder)
-  await linkPackages(folder, await variedPackages(cell))
+  await linkPackages(folder, await variedPackages(cell, packages))
 
   const vitest = join(folder, 'node_modules', 'vitest', 'vitest.mjs')
   const { output } = await run(node, [vitest, 'run', ...files, '--coverage.enabled=false'], {
     cwd: folder,
-    env: { DATABASE_URL: databaseUrl ?? '', PATH: `${join(node, '..')}:${process.env['PATH'] ?? ''}` },
+    env: { ...env, DATABASE_URL: databaseUrl, PATH: `${join(node, '..')}:${process.env['PATH'] ?? ''}` },
   })
   await writeFile(join(folder, 'output.txt'), output)
   const results = await readResults(folder, output)
@@ -114,15 +124,15 @@ async function linkPackages(folder: string, varied: string): Promise<void> {
   }
 }
 
-async function variedPackages({ node, kysely }: Cell): Promise<string> {
+async function variedPackages({ node, kysely }: Cell, more: readonly string[]): Promise<string> {
   const driver = sqliteDriver(node)
-  const folder = join(store, `packages-kysely-${kysely}-better-sqlite3-${driver}`)
+  const folder = join(store, `packages-kysely-${kysely}-better-sqlite3-${driver}${more.length > 0 ? '-drivers' : ''}`)
   if (!existsSync(join(folder, 'node_modules', 'kysely'))) {
     await mkdir(folder, { recursive: true })
     await writeFile(join(folder, 'package.json'), '{}')
     // Version 12 is compiled for one Node version, and these sources have it for theirs; 13 runs on all.
     const sqlite = driver === '12' ? [] : [`better-sqlite3@${driver}`]
-    await install(folder, [`kysely@~${kysely}.0`, ...sqlite])
+    await install(folder, [`kysely@~${kysely}.0`, ...sqlite, ...more])
   }
   return join(folder, 'node_modules')
 }

@@ -32,9 +32,13 @@ export async function startPostgres(bin: string): Promise<Server> {
   const data = join(folder, 'data')
   const port = await freePort()
   const settings = [
-    ...['fsync=off', 'synchronous_commit=off', 'full_page_writes=off', 'autovacuum=off', 'max_connections=300'],
-    ...[`port=${port}`, 'listen_addresses=127.0.0.1', `unix_socket_directories=${folder}`],
+    'fsync=off',
+    'synchronous_commit=off',
+    'full_page_writes=off',
+    'autovacuum=off',
+    'max_connections=300',
   ]
+  settings.push(`port=${port}`, 'listen_addresses=127.0.0.1', `unix_socket_directories=${folder}`)
   const locale = ['--encoding=UTF8', '--locale=C', '--locale-provider=icu', '--icu-locale=en-US']
   await asPostgres(join(bin, 'initdb'), ['-D', data, '-U', 'postgres', '--auth=trust', '--no-sync', ...locale])
   const options = settings.map((setting) => `-c ${setting}`).join(' ')

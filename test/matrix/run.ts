@@ -57,7 +57,7 @@ const failed = rows.reduce((sum, row) => sum + Number(row['failed']), 0)
 process.exitCode = rows.length > 0 && failed === 0 ? 0 : 1
 
 async function report(cell: Cell, databaseUrl: string | undefined): Promise<void> {
-  const result: CellResult = await runCell(cell, files, databaseUrl)
+  const result: CellResult = await runCell(cell, files, { databaseUrl })
   const { passed, skipped, seconds, failures, versions } = result
   const row = {
     Node: versions.node,

@@ -41,7 +41,8 @@ export interface DatabaseKind {
   create(): Promise<TestDatabase>
 }
 
-interface HostSettings {
+/** What a host has set on its session. */
+export interface HostSettings {
   readonly plugins?: KyselyPlugin[]
   readonly schema?: string
   /** Type parsers are overridden (pg), integers are bigints (better-sqlite3). */
@@ -102,7 +103,8 @@ function sqlite(name: string, settings: HostSettings, onDisk = false): DatabaseK
   }
 }
 
-function openSqlite(file: string, safeIntegers = false): SQLite.Database {
+/** Opens a SQLite file as a careful host does. */
+export function openSqlite(file: string, safeIntegers = false): SQLite.Database {
   const connection = new SQLite(file, { timeout: 10_000 })
   connection.pragma('journal_mode = wal')
   connection.pragma('synchronous = off')
@@ -147,7 +149,12 @@ function postgresKind(name: string, settings: HostSettings): DatabaseKind {
   }
 }
 
-function session(dialect: Dialect, { plugins = [], schema }: HostSettings, statements?: string[]) {
+/** A session as a host makes it, which keeps its statements if asked to. */
+export function session(
+  dialect: Dialect,
+  { plugins = [], schema }: HostSettings,
+  statements?: string[],
+): Kysely<WorkQueueTables> {
   const db = new Kysely<WorkQueueTables>({
     dialect,
     plugins,
@@ -156,11 +163,12 @@ function session(dialect: Dialect, { plugins = [], schema }: HostSettings, state
   return schema === undefined ? db : db.withSchema(schema)
 }
 
-function destroying(destroy: () => Promise<void>) {
+export function destroying(destroy: () => Promise<void>): Pick<TestDatabase, 'destroy' | typeof Symbol.asyncDispose> {
   return { destroy, [Symbol.asyncDispose]: destroy }
 }
 
-async function migrate(db: Kysely<any>): Promise<void> {
+/** Creates our tables. */
+export async function migrate(db: Kysely<any>): Promise<void> {
   const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } })
   const { error } = await migrator.migrateToLatest()
   if (error !== undefined) throw error

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe } from 'vitest'
 import { type DatabaseKind, databases, type TestDatabase } from './databases.js'
+import { withDrivers } from './drivers.js'
 import { type Factory, factory } from './factory.js'
 
 /** What a contract works with; each test has a database of its own. */
@@ -19,7 +20,9 @@ export function describeOnDatabases(
   contract: (t: Contract) => void,
   kinds: readonly DatabaseKind[] = databases,
 ): void {
-  describe.each(kinds.map((kind) => [kind.name, kind] as const))(`${title} on %s`, (_, kind) => {
+  const used = withDrivers(kinds)
+  if (used.length === 0) return
+  describe.each(used.map((kind) => [kind.name, kind] as const))(`${title} on %s`, (_, kind) => {
     let database: TestDatabase | undefined
     let make: Factory | undefined
     beforeEach(async () => {
