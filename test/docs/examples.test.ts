@@ -122,18 +122,22 @@ function inPreamble(code: string, exported: ReadonlyMap<string, readonly string[
   const imports = [...exported].map(
     ([entry, names]) => `import { ${names.filter((name) => !taken.has(name)).join(', ')} } from '${entry}'`,
   )
-  const dates = ['addMinutes', 'subMinutes', 'subSeconds'].filter((name) => !taken.has(name))
+  const rest = {
+    kysely: ['Kysely', 'Migrator', 'PostgresDialect'],
+    'date-fns': ['addMinutes', 'subMinutes', 'subSeconds'],
+    'kysely-work-queues/migrations': ['migrations'],
+  }
+  for (const [entry, names] of Object.entries(rest)) {
+    imports.push(`import { ${names.filter((name) => !taken.has(name)).join(', ')} } from '${entry}'`)
+  }
   return `
-    import { Kysely, Migrator, PostgresDialect } from 'kysely'
-    import { ${dates.join(', ')} } from 'date-fns'
     ${[...imports, ...own].join('\n')}
     import type * as types from 'kysely-work-queues'
-    import { migrations } from 'kysely-work-queues/migrations'
     interface InvoiceTable { id: string }
-    type WorkQueueTables = types.WorkQueueTables
-    declare const db: Kysely<types.WorkQueueTables>
-    declare const session: Kysely<types.WorkQueueTables>
-    declare const dialect: PostgresDialect
+    ${taken.has('WorkQueueTables') ? '' : 'type WorkQueueTables = types.WorkQueueTables'}
+    declare const db: import('kysely').Kysely<types.WorkQueueTables>
+    declare const session: import('kysely').Kysely<types.WorkQueueTables>
+    declare const dialect: import('kysely').PostgresDialect
     declare const pool: types.WorkPool
     declare const queue: types.WorkQueue, a: types.WorkQueue, b: types.WorkQueue
     declare const urgent: types.WorkQueue, normal: types.WorkQueue
