@@ -22,6 +22,9 @@ class Placeholder {
 // longer than SQLite takes to run it (a poll: 0.35 ms of 0.6), and it is the same text every time.
 const texts = new Map<string, Text>()
 
+/** For a host with a schema for each of its tenants: begun anew at this size, which takes some megabytes. */
+const MOST_TEXTS = 2000
+
 /**
  * Runs a statement whose text is built once for each shape.
  *
@@ -40,6 +43,7 @@ export async function runStatement<Row>(
   if (text === undefined) {
     const compiled = build((name) => sql`${new Placeholder(name)}`).compile(db)
     text = { sql: compiled.sql, names: compiled.parameters.map((placeholder) => (placeholder as Placeholder).name) }
+    if (texts.size >= MOST_TEXTS) texts.clear()
     texts.set(key, text)
   }
   const parameters = text.names.map((name) => values[name])

@@ -37,7 +37,7 @@ const optionsSchema = z.strictObject({
  * stops claims by {@link claimScheduledFlowRuns} only, as it stops polls by pool only.
  *
  * A run that is known by the queue's name alone belongs to every queue of that name, so it is claimed only while each of those has
- * an open slot.
+ * an open slot. The limit of a queue with a tag filter is kept by claims of that queue alone.
  *
  * In the caller's transaction the claim holds when that commits. Under repeatable read and serializable, a claim that would count
  * from an old snapshot fails with the driver's retryable error (40001). Outside a transaction a claim that finds nothing writes nothing.

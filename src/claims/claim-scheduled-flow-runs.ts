@@ -39,6 +39,9 @@ const CLAIM_SLOTS: SlotRule = { states: WORK_QUEUE_SLOT_STATES, byName: true }
  * at once and at whatever isolation level: PENDING, RUNNING and CANCELLING runs occupy, and they are counted while the queues and pools
  * are held, each only when it has a limit. Claims of queues and pools without limits do not wait for each other.
  *
+ * Until it commits, on PostgreSQL, a claim over several pools may hold more runs than it takes: a claim at the same moment passes over
+ * them, and takes fewer than there are. The limit of a queue with a tag filter is kept by claims of that queue alone.
+ *
  * In the caller's transaction the claim holds when that commits. Under repeatable read and serializable, a claim that would count
  * from an old snapshot fails with the driver's retryable error (40001). Outside a transaction a claim that finds nothing writes nothing.
  *

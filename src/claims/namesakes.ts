@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { WORK_QUEUE_SLOT_STATES } from '../rules/states.js'
-import { NO_LIMIT } from '../schema/expressions.js'
+import { hasFilter, NO_LIMIT } from '../schema/expressions.js'
 import { decodeInteger } from '../schema/values.js'
 import type { Scope } from '../session.js'
 import { activeOfQueue } from '../slots/active-of-queue.js'
@@ -11,7 +11,7 @@ import { activeOfQueue } from '../slots/active-of-queue.js'
 /** The ids of the queues of one name. */
 export async function readNamesakes({ db, tables }: Scope, name: string): Promise<string[]> {
   const { rows } = await sql<{ id: string }>`
-    select queue.id from ${tables.work_queue} as queue where queue.name = ${name} and queue.filter is null
+    select queue.id from ${tables.work_queue} as queue where queue.name = ${name} and not ${hasFilter('queue')}
   `.execute(db)
   return rows.map(({ id }) => id)
 }
@@ -24,7 +24,7 @@ export async function readOpenSlotsOfNamesakes(scope: Scope, name: string): Prom
   const { rows } = await sql<{ open: unknown }>`
     select min(${greatest}(0, queue.concurrency_limit - ${active})) as open
     from ${tables.work_queue} as queue
-    where queue.name = ${name} and queue.filter is null and queue.concurrency_limit is not null
+    where queue.name = ${name} and not ${hasFilter('queue')} and queue.concurrency_limit is not null
   `.execute(db)
   const open = rows[0]?.open ?? null
   return open === null ? NO_LIMIT : decodeInteger(open)

@@ -30,8 +30,10 @@ export async function readPlace(
   const isPolledByPool = run.workQueueId !== null
 
   const isLimited = queueFacts.concurrencyLimit !== null
+  // At least as far as the poll goes, so that it is known whether the poll comes to the run.
+  const furthest = isLimited ? Math.max(COUNT_LIMIT, queueFacts.openSlots) : COUNT_LIMIT
   const aheadInQueue =
-    isLimited && run.isDue ? await countRuns(scope, candidates.members, aheadOf(scope, run.id, now), COUNT_LIMIT) : 0
+    isLimited && run.isDue ? await countRuns(scope, candidates.members, aheadOf(scope, run.id, now), furthest) : 0
   const comesToPool =
     isPolledByPool &&
     run.stateType === 'SCHEDULED' &&

@@ -46,41 +46,32 @@ export async function createFlowRuns<DB extends RequiredTables>(
   return await write(session, async (scope) => {
     const names = await lockQueues(scope, checked)
     const runs = checked.map((input) => toFlowRun(input, names, now))
-    const created = await insertRuns(scope, runs)
     const firsts = new Map(runs.map((run, index) => [run.id, index] as const).toReversed())
-    const isFirst = ({ id }: FlowRun, index: number): boolean => firsts.get(id) === index
-    const isCreated = ({ id }: FlowRun): boolean => created.has(id)
+    const created = await insertRuns(
+      scope,
+      runs.filter(({ id }, index) => firsts.get(id) === index),
+    )
+    const isNew = ({ id }: FlowRun, index: number): boolean => created.has(id) && firsts.get(id) === index
     const existing = await findByIdempotencyKey(
       scope,
-      runs.filter((run) => !isCreated(run)),
+      runs.filter((run, index) => !isNew(run, index)),
     )
-    await refuseTakenIds(
-      scope,
-      runs,
-      (run, index) => (isCreated(run) && isFirst(run, index)) || existing.has(keyOf(run)),
-    )
-    const stateIds = await insertFirstStates(scope, runs.filter(isCreated), now)
-    return runs.map((run) =>
-      isCreated(run) ? { ...run, stateId: stateIds.get(run.id) ?? null } : (existing.get(keyOf(run)) ?? run),
-    )
+    const taken = runs.flatMap((run, index) => (isNew(run, index) || existing.has(keyOf(run)) ? [] : [index]))
+    if (taken.length > 0) await refuse(scope, created, taken)
+    const stateIds = await insertFirstStates(scope, runs.filter(isNew), now)
+    return runs.map((run, index) => {
+      const stored = isNew(run, index) ? run : (existing.get(keyOf(run)) ?? run)
+      return { ...stored, stateId: stateIds.get(stored.id) ?? stored.stateId }
+    })
   })
 }
 
-/** Undoes what was inserted when an id was taken, since the caller's transaction may go on. */
-async function refuseTakenIds(
-  scope: Scope,
-  runs: readonly FlowRun[],
-  isSettled: (run: FlowRun, index: number) => boolean,
-): Promise<void> {
-  const issues = runs.flatMap((run, index) =>
-    isSettled(run, index) ? [] : [{ path: `${index}.id`, message: 'is taken' }],
-  )
-  if (issues.length === 0) return
-  const inserted = runs.filter(isSettled).map(({ id }) => id)
+/** Undoes what was inserted when ids were taken, since the caller's transaction may go on. */
+async function refuse(scope: Scope, created: ReadonlySet<string>, taken: readonly number[]): Promise<never> {
   await sql`
-    delete from ${scope.tables.flow_run} as run where ${hasAnyId('run.id', inserted, scope.dialect)}
+    delete from ${scope.tables.flow_run} as run where ${hasAnyId('run.id', [...created], scope.dialect)}
   `.execute(scope.db)
-  throw new InvalidInputError(issues)
+  throw new InvalidInputError(taken.map((index) => ({ path: `${index}.id`, message: 'is taken' })))
 }
 
 /** Makes sure that the queues exist and stay, in id order as everywhere, and returns their names. */

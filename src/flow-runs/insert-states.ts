@@ -61,17 +61,21 @@ function stateDetails({ flowRunId, type, scheduledTime }: NewState): Record<stri
  * milliseconds. It also keeps the states of one millisecond in order.
  */
 function freeTimestamp({ dialect, tables }: Scope, { flowRunId, timestamp }: NewState): RawBuilder<string> {
-  const time = sql`${encodeTime(timestamp, dialect)}`
-  const nextMillisecond = encodeTime(new Date(timestamp.getTime() + 1), dialect)
-  const wanted = dialect === 'postgres' ? sql`cast(${time} as timestamptz)` : time
+  const first = encodeTime(timestamp, dialect)
+  const last = dialect === 'postgres' ? first.replace('Z', '999Z') : first.replace(/000$/, '999')
+  const wanted = dialect === 'postgres' ? sql`cast(${first} as timestamptz)` : sql`${first}`
   return sql`coalesce(
     (select ${oneMicrosecondAfter(sql`max(timestamp)`, dialect)} from ${tables.flow_run_state}
-     where flow_run_id = ${flowRunId} and timestamp >= ${wanted} and timestamp < ${nextMillisecond}),
+     where flow_run_id = ${flowRunId} and timestamp >= ${wanted} and timestamp <= ${last}),
     ${wanted})`
 }
 
 function oneMicrosecondAfter(time: RawBuilder<unknown>, dialect: Dialect): RawBuilder<unknown> {
-  return dialect === 'postgres'
-    ? sql`${time} + interval '1 microsecond'`
-    : sql`substr(${time}, 1, 23) || printf('%03d', cast(substr(${time}, 24) as integer) + 1)`
+  if (dialect === 'postgres') return sql`${time} + interval '1 microsecond'`
+  const millisecond = sql`substr(${time}, 1, 23)`
+  const microseconds = sql`substr(${time}, 24)`
+  return sql`case
+    when ${microseconds} = '999' then strftime('%Y-%m-%d %H:%M:%f', ${millisecond}, '+0.001 seconds') || '000'
+    else ${millisecond} || printf('%03d', cast(${microseconds} as integer) + 1)
+  end`
 }

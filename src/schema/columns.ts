@@ -43,20 +43,31 @@ function time(name: string): Column<Date> {
   return { name, isJson: false, decode: decodeTime, encode: encodeTime }
 }
 
-function json<T>(name: string): Column<T> {
-  return { name, isJson: true, decode: decodeJson<T>, encode: encodeJson }
+/** JSON's own null, which a database may hold where a record has none, is read as empty. */
+function json<T>(name: string, empty: () => T): Column<T> {
+  return { name, isJson: true, decode: (value) => decodeJson<T | null>(value) ?? empty(), encode: encodeJson }
+}
+
+function nullableJson<T>(name: string): Column<T | null> {
+  return {
+    name,
+    isJson: true,
+    decode: (value) => (value === null ? null : decodeJson<T | null>(value)),
+    encode: encodeJson,
+  }
 }
 
 function nullable<T>(column: Column<T>): Column<T | null> {
   return { ...column, decode: (value) => (value === null ? null : column.decode(value)) }
 }
 
-const filter: Column<QueueFilter> = {
+const filter: Column<QueueFilter | null> = {
   name: 'filter',
   isJson: true,
   decode(value) {
-    const stored = decodeJson<{ tags?: string[] | null; deployment_ids?: string[] | null } | null>(value)
-    return { tags: stored?.tags ?? null, deploymentIds: stored?.deployment_ids ?? null }
+    const stored =
+      value === null ? null : decodeJson<{ tags?: string[] | null; deployment_ids?: string[] | null } | null>(value)
+    return stored && { tags: stored.tags ?? null, deploymentIds: stored.deployment_ids ?? null }
   },
   encode: ({ tags, deploymentIds }, dialect) => encodeJson({ tags, deployment_ids: deploymentIds }, dialect),
 }
@@ -71,7 +82,7 @@ export const workQueueColumns: Columns<WorkQueue, WorkQueueTable> = {
   concurrencyLimit: nullable(integer('concurrency_limit')),
   priority: integer('priority'),
   workPoolId: text('work_pool_id'),
-  filter: nullable(filter),
+  filter,
   lastPolled: nullable(time('last_polled')),
   status: text('status'),
 }
@@ -83,14 +94,14 @@ export const workPoolColumns: Columns<WorkPool, WorkPoolTable> = {
   name: text('name'),
   description: nullable(text('description')),
   type: text('type'),
-  baseJobTemplate: json('base_job_template'),
+  baseJobTemplate: json('base_job_template', () => ({})),
   isPaused: boolean('is_paused'),
   concurrencyLimit: nullable(integer('concurrency_limit')),
   defaultQueueId: nullable(text('default_queue_id')),
   status: text('status'),
   lastTransitionedStatusAt: nullable(time('last_transitioned_status_at')),
   lastStatusEventId: nullable(text('last_status_event_id')),
-  storageConfiguration: json('storage_configuration'),
+  storageConfiguration: json('storage_configuration', () => ({})),
 }
 
 export const workerColumns: Columns<Worker, WorkerTable> = {
@@ -122,15 +133,15 @@ export const flowRunColumns: Columns<FlowRun, FlowRunTable> = {
   nextScheduledStartTime: nullable(time('next_scheduled_start_time')),
   startTime: nullable(time('start_time')),
   endTime: nullable(time('end_time')),
-  parameters: json('parameters'),
-  context: json('context'),
-  tags: json('tags'),
-  labels: nullable(json('labels')),
+  parameters: json('parameters', () => ({})),
+  context: json('context', () => ({})),
+  tags: json<string[]>('tags', () => []),
+  labels: nullableJson('labels'),
   idempotencyKey: nullable(text('idempotency_key')),
   parentTaskRunId: nullable(text('parent_task_run_id')),
   infrastructurePid: nullable(text('infrastructure_pid')),
-  jobVariables: nullable(json('job_variables')),
-  empiricalPolicy: json('empirical_policy'),
+  jobVariables: nullableJson('job_variables'),
+  empiricalPolicy: json('empirical_policy', () => ({})),
   autoScheduled: boolean('auto_scheduled'),
 }
 

@@ -12,11 +12,23 @@ export function hasAnyId(column: string, ids: readonly string[], dialect: Dialec
   return isInIdList(column, sql`${encodeIdList(ids, dialect)}`, dialect)
 }
 
-/** The column has one of the ids in a list that was made by {@link encodeIdList}. */
+/**
+ * The column has one of the ids in a list that was made by {@link encodeIdList}.
+ *
+ * PostgreSQL: the list is read in a query of its own, which runs once. As a mere cast it is read again for every row that is looked
+ * at: 27 s for `recordWorkQueuePolls` of 2,000 queues of 3,000, against 0.2 s.
+ */
 export function isInIdList(column: string, list: RawBuilder<unknown>, dialect: Dialect): Condition {
   return dialect === 'postgres'
-    ? sql`${sql.ref(column)} = any(cast(cast(${list} as text) as uuid[]))`
+    ? sql`${sql.ref(column)} = any(cast((select cast(cast(${list} as text) as uuid[])) as uuid[]))`
     : sql`${sql.ref(column)} in (select value from json_each(${list}))`
+}
+
+/** The same for a short list that the planner has to know, since the plan depends on how many ids there are. */
+export function hasPlannedId(column: string, ids: readonly string[], dialect: Dialect): Condition {
+  return dialect === 'postgres'
+    ? sql`${sql.ref(column)} = any(cast(cast(${encodeIdList(ids, dialect)} as text) as uuid[]))`
+    : hasAnyId(column, ids, dialect)
 }
 
 /** A list of ids as one parameter. The ids are UUIDs, so they need no quoting in an array literal. */
@@ -64,7 +76,7 @@ export function hasAllTexts(column: string, texts: readonly string[], dialect: D
     ? sql`${sql.ref(column)} @> cast(cast(${list} as text) as jsonb)`
     : sql`not exists (
         select 1 from json_each(${list}) as wanted
-        where wanted.value not in (select value from json_each(${sql.ref(column)}))
+        where wanted.value not in (select value from json_each(${sql.ref(column)}) where value is not null)
       )`
 }
 

@@ -28,6 +28,11 @@ export function isMemberById(queueId: RawBuilder<unknown>): Condition {
   return sql`run.work_queue_id = ${queueId}`
 }
 
+/** The queue under this alias takes runs by a tag filter. JSON's own null is none. */
+export function hasFilter(alias: string): Condition {
+  return sql`coalesce(cast(${sql.ref(`${alias}.filter`)} as text), 'null') <> 'null'`
+}
+
 /** The run waits to be started. */
 export const isScheduled: Condition = sql`run.state_type = ${sql.lit('SCHEDULED')}`
 

@@ -150,7 +150,7 @@ export interface FlowRunCreate {
   runCount?: number | undefined
   /** Default: `nextScheduledStartTime`. */
   expectedStartTime?: Date | null | undefined
-  /** When the run is due. Default: none, which is due at once. */
+  /** When the run is due. Default: none; then only polls and claims without `scheduledBefore` hand it out, after the others. */
   nextScheduledStartTime?: Date | null | undefined
   startTime?: Date | null | undefined
   endTime?: Date | null | undefined

@@ -90,7 +90,7 @@ export interface FlowRun {
   /** How often the run was RUNNING. */
   runCount: number
   expectedStartTime: Date | null
-  /** When the run is due. A run without one is due at once, and handed out after those with one. */
+  /** When the run is due. A run without one is due at no time: only polls without `scheduledBefore` hand it out, after the others. */
   nextScheduledStartTime: Date | null
   startTime: Date | null
   endTime: Date | null

@@ -16,7 +16,8 @@ export function lengthened(column: string, milliseconds: number, dialect: Dialec
   const seconds = sql.lit(milliseconds / 1000)
   return dialect === 'postgres'
     ? sql`${sql.ref(column)} + make_interval(secs => ${seconds})`
-    : sql`strftime('%Y-%m-%d %H:%M:%f000', ${sql.ref(column)}, ${seconds} || ' seconds')`
+    : // Past the year 9999, SQLite has no time.
+      sql`coalesce(strftime('%Y-%m-%d %H:%M:%f000', ${sql.ref(column)}, ${seconds} || ' seconds'), ${sql.ref(column)})`
 }
 
 const ZONELESS = /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?$/

@@ -4,7 +4,7 @@ import { FILTER_QUEUE_SLOT_STATES, WORK_QUEUE_SLOT_STATES } from '../rules/state
 import { check, idSchema } from '../schema/checks.js'
 import { workQueueColumns } from '../schema/columns.js'
 import { hasAnyId } from '../schema/conditions.js'
-import { membership, occupiesSlot } from '../schema/expressions.js'
+import { hasFilter, membership, occupiesSlot } from '../schema/expressions.js'
 import type { QueueFilter } from '../schema/records.js'
 import { decodeInteger } from '../schema/values.js'
 import { open, type RequiredTables, type Scope, type Session } from '../session.js'
@@ -40,7 +40,7 @@ export async function countWorkQueueActiveSlots<DB extends RequiredTables>(
   )
   const filter = dialect === 'postgres' ? sql`cast(queue.filter as text)` : sql`queue.filter`
   const { rows } = await sql<{ id: string; filter: unknown; active: unknown }>`
-    select queue.id, ${filter} as filter, case when queue.filter is null then ${sql.join(active, sql` + `)} end as active
+    select queue.id, ${filter} as filter, case when not ${hasFilter('queue')} then ${sql.join(active, sql` + `)} end as active
     from ${tables.work_queue} as queue
     where ${hasAnyId('queue.id', workQueueIds, dialect)}
   `.execute(db)

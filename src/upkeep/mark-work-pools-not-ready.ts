@@ -7,6 +7,7 @@ import { type RequiredTables, type Scope, type Session, write } from '../session
 import { selectWorkPools } from '../work-pools/select-work-pools.js'
 import { type WorkPoolStatusOptions, workPoolStatusShape } from '../work-pools/update-work-pool.js'
 import { type WorkPoolStatusChange, writeWorkPool } from '../work-pools/write-work-pool.js'
+import { emitEach } from './emit-each.js'
 
 const optionsSchema = z.strictObject(workPoolStatusShape)
 
@@ -14,7 +15,7 @@ const optionsSchema = z.strictObject(workPoolStatusShape)
  * Marks work pools NOT_READY that are READY but have no worker ONLINE.
  *
  * A host calls it on a timer, after {@link markWorkersOffline}; several servers may. `emitStatusChange` is awaited once for each
- * pool. The next heartbeat of a worker turns the pool READY again.
+ * pool, also when it failed for another. The next heartbeat of a worker turns the pool READY again.
  *
  * Source: Prefect's service `foreman`.
  *
@@ -40,7 +41,7 @@ export async function markWorkPoolsNotReady<DB extends RequiredTables>(
     }
     return written
   })
-  for (const change of changes) await emitStatusChange?.(change)
+  await emitEach(changes, emitStatusChange)
   return changes.map(({ after }) => after)
 }
 

@@ -7,6 +7,7 @@ import { encodeTime } from '../schema/values.js'
 import { type RequiredTables, type Session, write } from '../session.js'
 import { selectWorkQueues } from '../work-queues/select-work-queues.js'
 import type { EmitWorkQueueStatusChange } from '../work-queues/update-work-queue.js'
+import { emitEach } from './emit-each.js'
 
 /** Which work queues nobody polls any more. */
 export interface MarkWorkQueuesNotReadyOptions extends NowOption {
@@ -58,6 +59,6 @@ export async function markWorkQueuesNotReady<DB extends RequiredTables>(
     `.execute(db)
     return stale.map((queue): WorkQueue => ({ ...queue, status: 'NOT_READY', updated: now }))
   })
-  for (const queue of queues) await emitStatusChange?.(queue)
+  await emitEach(queues, emitStatusChange)
   return queues
 }

@@ -49,6 +49,7 @@ export function poolPollStatement<Row>(scope: Scope, poll: PoolPollText): RawBui
   return sql<Row>`
     with recursive
       pool as materialized (${openPools(scope, poll)}),
+      ${isPostgres && poll.workQueueIds !== undefined ? sql`asked as materialized (${askedQueues(scope, poll.workQueueIds)}),` : sql``}
       walk(pool_id, rank, allowed, ids) as (${isPostgres ? postgresWalk(scope, poll) : sqliteWalk(scope, poll)})
     select walk.pool_id as "workPoolId", ${selection(flowRunColumns, dialect, 'run')}
     from walk
@@ -75,6 +76,19 @@ function openPools(scope: Scope, poll: PoolPollText): Fragment {
     where ${and(conditions)}`
 }
 
+/** PostgreSQL: the queues that are asked for, looked up once. In the walk, each step would go through the pool's queues. */
+function askedQueues({ dialect, tables }: Scope, workQueueIds: Fragment): Fragment {
+  return sql`
+    select queue.id, queue.name, queue.work_pool_id, queue.priority, queue.is_paused, queue.concurrency_limit
+    from ${tables.work_queue} as queue
+    where ${isInIdList('queue.id', workQueueIds, dialect)}`
+}
+
+/** The queues that the walk looks at, as a table. */
+function walkedQueues({ dialect, tables }: Scope, { workQueueIds }: PoolPollText): Fragment {
+  return dialect === 'postgres' && workQueueIds !== undefined ? sql`asked` : tables.work_queue
+}
+
 function postgresWalk(scope: Scope, poll: PoolPollText): Fragment {
   const { dialect, tables } = scope
   const queueAllowed = allowed(sql`queue.concurrency_limit`, activeOfQueue(scope, poll.slots), poll, dialect)
@@ -88,7 +102,7 @@ function postgresWalk(scope: Scope, poll: PoolPollText): Fragment {
     cross join lateral (
       select array(
         select run.id
-        from ${tables.work_queue} as queue
+        from ${walkedQueues(scope, poll)} as queue
         cross join lateral (
           select * from (
             select run.id, run.next_scheduled_start_time from ${tables.flow_run} as run
@@ -150,15 +164,17 @@ function rankOf({ respectQueuePriorities }: PoolPollText): Fragment {
   return respectQueuePriorities ? sql`queue.priority` : sql`1`
 }
 
-function nextRank({ dialect, tables }: Scope, poll: PoolPollText): Fragment {
+function nextRank(scope: Scope, poll: PoolPollText): Fragment {
   return sql`(
-    select min(${rankOf(poll)}) from ${tables.work_queue} as queue
-    where queue.work_pool_id = walk.pool_id and ${rankOf(poll)} > walk.rank and ${isOpenQueue(poll, dialect)})`
+    select min(${rankOf(poll)}) from ${walkedQueues(scope, poll)} as queue
+    where queue.work_pool_id = walk.pool_id and ${rankOf(poll)} > walk.rank and ${isOpenQueue(poll, scope.dialect)})`
 }
 
 function isOpenQueue({ workQueueIds }: PoolPollText, dialect: Scope['dialect']): Condition {
   const isNotPaused: Condition = sql`not queue.is_paused`
-  return workQueueIds === undefined ? isNotPaused : and([isNotPaused, isInIdList('queue.id', workQueueIds, dialect)])
+  return workQueueIds === undefined || dialect === 'postgres'
+    ? isNotPaused
+    : and([isNotPaused, isInIdList('queue.id', workQueueIds, dialect)])
 }
 
 /** The run is one that the queue may hand out to a poll of its pool. */

@@ -2,6 +2,7 @@ import { type RawBuilder, sql } from 'kysely'
 import { WORK_QUEUE_SLOT_STATES } from '../rules/states.js'
 import {
   handOutOrder,
+  hasFilter,
   isDue,
   membership,
   occupiesSlot,
@@ -44,11 +45,11 @@ export function allowance({ tables, dialect }: Scope, queue: QueueReference, ask
   const [least, greatest] = dialect === 'postgres' ? [sql`least`, sql`greatest`] : [sql`min`, sql`max`]
   return sql`
     select case
-      when is_paused or filter is not null then 0
-      when concurrency_limit is null then ${asked}
-      else ${least}(${asked}, ${greatest}(0, concurrency_limit - ${sql.join(active, sql` - `)}))
+      when polled.is_paused or ${hasFilter('polled')} then 0
+      when polled.concurrency_limit is null then ${asked}
+      else ${least}(${asked}, ${greatest}(0, polled.concurrency_limit - ${sql.join(active, sql` - `)}))
     end as runs
-    from ${tables.work_queue} where id = ${queue.id}`
+    from ${tables.work_queue} as polled where polled.id = ${queue.id}`
 }
 
 /**

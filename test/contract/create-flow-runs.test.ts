@@ -214,6 +214,28 @@ describeOnDatabases('createFlowRuns', (t) => {
     expect(await allRows(t.database)).toEqual(before)
   })
 
+  test('a caller’s transaction that goes on after an id was taken has all that it had, also what was found by key', async () => {
+    const key = { flowId: testId(7), idempotencyKey: 'K' }
+    const [found, other] = await createFlowRuns(t.db, [key, {}], { now })
+    const before = await allRows(t.database)
+    await t.db.transaction().execute(async (trx) => {
+      const inputs = [key, { id: found?.id ?? '', ...key }, {}, { id: other?.id ?? '' }]
+      await expect(createFlowRuns(trx, inputs)).rejects.toMatchObject({ issues: [{ path: '3.id' }] })
+    })
+    expect(await allRows(t.database)).toEqual(before)
+  })
+
+  test('the same input twice is one run, and both answers have its state', async () => {
+    const key = { flowId: testId(7), idempotencyKey: 'K' }
+    for (const input of [key, { id: testId(8), ...key, idempotencyKey: 'L' }]) {
+      const [first, second] = await createFlowRuns(t.db, [input, input], { now })
+      expect(first?.stateId).toEqual(expect.any(String))
+      expect(second).toEqual(first)
+      expect(await readFlowRun(t.db, first?.id ?? '')).toEqual(first)
+    }
+    expect(await countFlowRuns(t.db)).toBe(2)
+  })
+
   test('a queue that does not exist is an error, and nothing is created', async () => {
     const workQueueId = await t.make.queue()
     const missing = testId(404)

@@ -81,6 +81,25 @@ describeOnDatabases('markWorkQueuesNotReady', (t) => {
     ])
   })
 
+  test('a report that fails keeps no other from being made, and then is thrown', async () => {
+    const row = { status: 'READY', last_polled: addSeconds(now, -90) }
+    const [first, second, third] = [await t.make.queue(row), await t.make.queue(row), await t.make.queue(row)]
+    const seen: string[] = []
+    const failing = (...ids: string[]) =>
+      markWorkQueuesNotReady(t.db, {
+        lastPolledBefore: now,
+        emitStatusChange: ({ id }) => {
+          seen.push(id)
+          if (ids.includes(id)) throw new Error(`no bus for ${id}`)
+        },
+      })
+    await expect(failing(first)).rejects.toThrow(`no bus for ${first}`)
+    expect(seen).toEqual([first, second, third])
+    for (const id of seen) await t.make.set('work_queue', id, { status: 'READY' })
+    await expect(failing(first, third)).rejects.toThrow(AggregateError)
+    expect(seen).toHaveLength(6)
+  })
+
   test('the next poll that is recorded turns the queue READY again', async () => {
     const id = await t.make.queue({ status: 'READY', last_polled: addSeconds(now, -90) })
     expect(ids(await markWorkQueuesNotReady(t.db, { lastPolledBefore: now }))).toEqual([id])

@@ -206,4 +206,22 @@ describeOnDatabases('setFlowRunState', (t) => {
     })
     expect(await allRows(t.database)).toEqual(before)
   })
+
+  test('states follow each other also where the microseconds of one millisecond have been used up', async () => {
+    const { id } = await create()
+    const time = (microseconds: string): string =>
+      t.kind.dialect === 'postgres' ? `2035-01-01T12:00:00.${microseconds}Z` : `2035-01-01 12:00:00.${microseconds}`
+    await t.make.state({ flow_run_id: id, type: 'PENDING', name: 'Pending', timestamp: time('123999') })
+    await setFlowRunState(t.db, id, { type: 'RUNNING', timestamp: now }, { now })
+    await setFlowRunState(t.db, id, { type: 'COMPLETED', timestamp: addMilliseconds(now, 1) }, { now })
+    expect((await states(id)).map(({ type }) => type)).toEqual(['SCHEDULED', 'PENDING', 'RUNNING', 'COMPLETED'])
+  })
+
+  test('the last time that there is may be the time of a state', async () => {
+    const { id } = await create()
+    const last = new Date('9999-12-31T23:59:59.999Z')
+    await setFlowRunState(t.db, id, { type: 'RUNNING', timestamp: new Date('0001-01-01T00:00:00.000Z') }, { now })
+    const run = await setFlowRunState(t.db, id, { type: 'COMPLETED', timestamp: last }, { now })
+    expect(await readFlowRun(t.db, id)).toEqual({ ...run, stateTimestamp: last, endTime: last })
+  })
 })
