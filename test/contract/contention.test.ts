@@ -36,6 +36,7 @@ describeOnDatabases(
   (t) => {
     const sessions = (): [Contract['db'], Contract['db']] => [t.db, t.database.connect()]
 
+    // Seen to fail, with a deadlock, when lock-work-queues.ts locks in no order.
     test('all kinds of writes to one pool, in any order, neither deadlock nor leave equal priorities', async () => {
       const [one, two] = sessions()
       const workPoolId = await t.make.pool({ name: 'default-agent-pool' })
@@ -60,7 +61,8 @@ describeOnDatabases(
       expect(await errorsOf(calls)).toEqual([])
       const priorities = (await readWorkQueues(t.db)).map(({ priority }) => priority)
       expect(new Set(priorities).size).toBe(priorities.length)
-      expect(Math.min(...priorities)).toBe(1)
+      // Queues move down and never up, so that nobody may have priority 1 at the end.
+      expect(Math.min(...priorities)).toBeGreaterThanOrEqual(1)
     })
 
     test('queues that are deleted and queues that get runs', async () => {
