@@ -13,6 +13,9 @@ import { intercepted, type Intercept } from './intercepted-dialect.js'
 
 // Each statement of each writing function fails once, `begin` and `commit` too: refused by the database, or done and its answer
 // lost. How many there are is not written down: the n-th fails, for every n until the call comes through.
+//
+// Seen to fail: 39 of the 45 tests when `write` in session.ts opens no transaction, and those of markWorkPoolsNotReady when it reports
+// a change before the commit.
 
 test('every function that writes is among the calls', () => {
   // All that take a session are async, and those that only read are named so.

@@ -5,7 +5,8 @@ import type { IsolationLevel } from './processes/claimers.js'
 import { soak } from './processes/soak.js'
 
 // Claimers as real processes, some of them killed with SIGKILL at a random statement, and an observer that counts the active runs
-// by itself. The long version is bench/claims-soak.ts (`npm run soak`).
+// by itself. Seen to fail at read committed and on SQLite, with overshoots, when claims do not count CANCELLING runs
+// (`WORK_QUEUE_SLOT_STATES` in states.ts). The long version is bench/claims-soak.ts (`npm run soak`).
 
 describe('claimers in processes of their own', { timeout: 120_000 }, () => {
   test.each(['read committed', 'repeatable read', 'serializable'] as const)(
@@ -28,7 +29,7 @@ async function expectKept(database: TestDatabase, isolation: IsolationLevel | un
     db: database.db,
     observer: database.connect(),
     isolation,
-    runs: 120,
+    runs: 100,
     claimers: 4,
     kills: 2,
     seed: 20_261_124,
@@ -36,7 +37,7 @@ async function expectKept(database: TestDatabase, isolation: IsolationLevel | un
   })
   expect(result.errors).toEqual([])
   expect(result).toMatchObject({ overshoots: 0, claimedTwice: 0, lost: 0, deadlocks: 0, kills: 2 })
-  expect(result.claims).toBeGreaterThanOrEqual(120)
+  expect(result.claims).toBeGreaterThanOrEqual(100)
   // Nothing would be shown if the limits had never been reached, or nobody had looked.
   expect(result.recorded['three']).toBe(3)
   expect(result.recorded['pool']).toBeGreaterThan(4)

@@ -42,7 +42,7 @@ export interface MixResult {
 }
 
 /**
- * Several sessions make all calls over and over, each in an order of its own, about the same rows. Half of the calls are in a
+ * Several sessions make all calls over and over, in a random order, about the same rows. Half of the calls are in a
  * transaction of the host's. What PostgreSQL asks to be tried again is tried again.
  */
 export async function mix(options: MixOptions): Promise<MixResult> {
@@ -75,7 +75,9 @@ export async function mix(options: MixOptions): Promise<MixResult> {
       }
     }
     for (let round = 0; round === 0 || !end.aborted; round++) {
-      for (const [name, call] of shuffle(Object.entries(mixedCalls), below)) {
+      // In every second round each session makes the calls in an order of its own; else all make the same ones at a time.
+      const order = round % 2 === 0 ? random(seed + round) : below
+      for (const [name, call] of shuffle(Object.entries(mixedCalls), order)) {
         let isOver = round > 0 && end.aborted
         while (!isOver) isOver = await attempt(name, call)
       }

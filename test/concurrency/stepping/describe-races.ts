@@ -5,16 +5,16 @@ import { type Density, expectSerial, type Race } from './race.js'
 
 /**
  * Where, and after which statements calls are interrupted: the isolation levels share most of what can happen. `INTERLEAVINGS=all`
- * tries each statement everywhere.
+ * tries each statement everywhere, and each two of three calls.
  */
 const cases: [name: string, isolation: IsolationLevel | undefined, density: Density][] = [
-  ['SQLite', undefined, { every: 2, offset: 0, seeds: 4 }],
-  ['PostgreSQL at read committed', 'read committed', { every: 2, offset: 0, seeds: 4 }],
-  ['PostgreSQL at repeatable read', 'repeatable read', { every: 3, offset: 0, seeds: 2 }],
-  ['PostgreSQL at serializable', 'serializable', { every: 3, offset: 1, seeds: 2 }],
+  ['SQLite', undefined, { every: 2, offset: 0, pairs: false, seeds: 2 }],
+  ['PostgreSQL at read committed', 'read committed', { every: 2, offset: 0, pairs: false, seeds: 2 }],
+  ['PostgreSQL at repeatable read', 'repeatable read', { every: 3, offset: 0, pairs: false, seeds: 1 }],
+  ['PostgreSQL at serializable', 'serializable', { every: 3, offset: 1, pairs: false, seeds: 1 }],
 ]
 const isExhaustive = process.env['INTERLEAVINGS'] === 'all'
-const all: Density = { every: 1, offset: 0, seeds: 60 }
+const all: Density = { every: 1, offset: 0, pairs: true, seeds: 60 }
 
 /** Runs races on SQLite, and on PostgreSQL at each isolation level, statement by statement in many orders. */
 export function describeRaces(title: string, races: Record<string, Race>): void {

@@ -18,13 +18,16 @@ export interface Run {
   readonly steps: number
 }
 
-/** The call `first` takes so many steps, then the others go on to their ends, then it does. */
-export function interrupting(first: number, steps: number): Schedule {
-  let taken = 0
+/** The calls at these places take so many steps each, then the others go on to their ends, then they do, step by step in turn. */
+export function interrupting(places: readonly number[], steps: number): Schedule {
+  const taken = new Map<number, number>()
+  const takenBy = (place: number): number => taken.get(place) ?? 0
   return (able) => {
-    const isItsTurn = taken < steps && able.includes(first)
-    if (isItsTurn) taken++
-    return isItsTurn ? first : (able.find((place) => place !== first) ?? first)
+    const [next] = able.filter((place) => places.includes(place)).toSorted((a, b) => takenBy(a) - takenBy(b))
+    const isItsTurn = next !== undefined && takenBy(next) < steps
+    const place = (isItsTurn ? next : able.find((other) => !places.includes(other))) ?? next ?? 0
+    taken.set(place, takenBy(place) + 1)
+    return place
   }
 }
 

@@ -15,6 +15,7 @@ interface RunRow {
   readonly id: string
   readonly work_queue_id: string | null
   readonly work_queue_name: string | null
+  readonly run_count: number
   /** Its state's type and name. */
   readonly state: string
   /** Every state that the run was in, in their order. */
@@ -42,7 +43,7 @@ export async function readOutcome(db: Kysely<WorkQueueTables>, results: readonly
   const workers = await db.selectFrom('worker').select(['name', 'status', 'work_pool_id']).orderBy('name').execute()
   const runs = await db
     .selectFrom('flow_run')
-    .select(['id', 'name', 'state_type', 'state_name', 'work_queue_id', 'work_queue_name', 'state_id'])
+    .select(['id', 'name', 'state_type', 'state_name', 'work_queue_id', 'work_queue_name', 'state_id', 'run_count'])
     .orderBy('name')
     .execute()
   const states = await db
@@ -70,6 +71,7 @@ export async function readOutcome(db: Kysely<WorkQueueTables>, results: readonly
         id,
         work_queue_id: row.work_queue_id,
         work_queue_name: row.work_queue_name,
+        run_count: row.run_count,
         state: `${row.state_type} ${row.state_name}`,
         states: states
           .filter((state) => state.flow_run_id === id)

@@ -35,13 +35,15 @@ export interface Density {
   readonly every: number
   /** The first of them. */
   readonly offset: number
+  /** Of three calls, whether to interrupt each two too. */
+  readonly pairs: boolean
   /** How many random orders. */
   readonly seeds: number
 }
 
 /**
- * Runs a race in many interleavings: each call interrupted by the others after some of its statements, and random orders of all
- * statements. Each has to end as the calls do one after the other, in an order in which no call comes before one that had
+ * Runs a race in many interleavings: each call, or each two of three, interrupted by the rest after some of their statements, and
+ * random orders of all statements. Each has to end as the calls do one after the other, in an order in which no call comes before one that had
  * ended when it began. A call that PostgreSQL asks to be tried again counts as not made; a deadlock is a failure.
  *
  * @returns How many interleavings there were, how many of the calls are to be tried again, and how many write skews there were.
@@ -49,7 +51,7 @@ export interface Density {
 export async function expectSerial(
   arena: Arena,
   race: Race,
-  { every, offset, seeds }: Density,
+  { every, offset, pairs, seeds }: Density,
 ): Promise<{ interleavings: number; conflicts: number; writeSkews: number }> {
   await arena.save((make) => race.arrange(make))
   const serial = serialOutcomes(arena, race)
@@ -77,14 +79,21 @@ export async function expectSerial(
     return runs
   }
 
-  for (const first of race.calls.keys()) {
+  for (const places of interruptions(race.calls.length, pairs)) {
     for (let steps = offset; ; steps += every) {
-      const runs = await judge(`call ${first} interrupted after ${steps} statements`, interrupting(first, steps))
-      if ((runs[first]?.steps ?? 0) <= steps) break
+      const name = `calls ${places.join(' and ')} interrupted after ${steps} statements`
+      const runs = await judge(name, interrupting(places, steps))
+      if (places.every((place) => (runs[place]?.steps ?? 0) <= steps)) break
     }
   }
   for (let seed = 1; seed <= seeds; seed++) await judge(`seed ${seed}`, shuffled(seed))
   return counts
+}
+
+/** Which calls are interrupted by the rest. */
+function interruptions(calls: number, pairs: boolean): number[][] {
+  const each = Array.from({ length: calls }, (_, place) => [place])
+  return pairs && calls === 3 ? [...each, [0, 1], [0, 2], [1, 2]] : each
 }
 
 /** What the calls end in one after the other, worked out once for each order. */
