@@ -9,7 +9,7 @@ import { soak, type SoakResult } from '../test/concurrency/processes/soak.js'
 import { startPostgres } from '../test/support/start-postgres.js'
 
 // The long version of test/concurrency/processes.test.ts and test/concurrency/mix.test.ts. As a whole it writes bench/CLAIMS.md;
-// with `--runs 2000`, `--seconds 10`, or `--only sqlite` it only prints.
+// with `--runs 2000`, `--seconds 10`, or `--only sqlite` it only prints, unless `--write` is given too.
 
 const RUNS = 20_000
 const SECONDS = 60
@@ -21,6 +21,7 @@ const runs = Number(option('--runs') ?? RUNS)
 const seconds = Number(option('--seconds') ?? SECONDS)
 const only = option('--only')
 const isWhole = runs >= RUNS && seconds >= SECONDS && only === undefined
+const command = ['npm run soak', ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : [])].join(' ')
 
 const started = new Date()
 const load = loadavg()[0] ?? 0
@@ -57,7 +58,8 @@ await server.stop()
 const markdown = await report()
 console.log(markdown)
 for (const failure of failures) console.error(failure)
-if (isWhole) writeFileSync(fileURLToPath(new URL('CLAIMS.md', import.meta.url)), markdown)
+if (isWhole || process.argv.includes('--write'))
+  writeFileSync(fileURLToPath(new URL('CLAIMS.md', import.meta.url)), markdown)
 process.exitCode = failures.length === 0 ? 0 : 1
 
 async function runSoak(
@@ -127,7 +129,7 @@ async function report(): Promise<string> {
   const [cpu] = cpus()
   const text = `# Claims under concurrency
 
-Made by \`npm run soak\` on ${started.toISOString().slice(0, 10)}, in ${Math.round((Date.now() - started.getTime()) / 60_000)} minutes: ${cpu?.model.trim()},
+Made by \`${command}\` on ${started.toISOString().slice(0, 10)}, in ${Math.round((Date.now() - started.getTime()) / 60_000)} minutes: ${cpu?.model.trim()},
 ${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GB, ${process.platform} ${release()}, load ${load.toFixed(1)} when it began; Node ${process.version}, ${[...new Set(versions)].join(', ')}
 (\`fsync\` off, autovacuum on).
 
