@@ -45,8 +45,9 @@ const optionsSchema = z.strictObject({
  * process are left out. Queues are ordered by priority also across several pools.
  *
  * One statement. Outside a transaction it writes and locks nothing: the next poll returns the same runs again. Inside a PostgreSQL
- * transaction the runs are locked (`for update skip locked`), so that polls in other transactions pass over them. Over several pools,
- * or queues of one priority, it locks what it compares, which may be more than it returns.
+ * transaction the runs are locked (`for update skip locked`), so that polls in other transactions pass over them. Where several
+ * pools share the poll's limit, or several queues of one priority share the pool's open slots (all its queues, when priorities are
+ * not respected), each locks its own first runs, and those that are not returned stay locked until the transaction ends.
  *
  * Source: `get_scheduled_flow_runs` of Prefect's `models.workers`.
  *
