@@ -8,12 +8,24 @@ import { runCell } from '../matrix/cells.js'
 import { findPostgres, startPostgres } from '../matrix/postgres.js'
 import { findPgBouncer, startPgBouncer } from './pgbouncer.js'
 
-const DRIVERS: Record<string, readonly string[]> = {
-  'node-sqlite': [],
-  libsql: ['@libsql/kysely-libsql'],
-  'postgres-js': ['kysely-postgres-js', 'postgres'],
-  pglite: ['@electric-sql/pglite'],
-  pgbouncer: [],
+interface Driver {
+  readonly packages: readonly string[]
+  /** Tests that the driver has no way to pass, by a part of their names, and why. */
+  readonly leftOut?: Readonly<Record<string, string>>
+}
+
+const DRIVERS: Record<string, Driver> = {
+  'node-sqlite': { packages: [] },
+  libsql: {
+    packages: ['@libsql/kysely-libsql'],
+    leftOut: {
+      'with its savepoints': 'the dialect has none',
+      'the transactions of': 'its begin and commit are no statements, which the tests count',
+    },
+  },
+  'postgres-js': { packages: ['kysely-postgres-js', 'postgres'] },
+  pglite: { packages: ['@electric-sql/pglite'] },
+  pgbouncer: { packages: [] },
 }
 const NODE = '24'
 const KYSELY = '0.29'
@@ -22,11 +34,12 @@ const { values, positionals } = parseArgs({
   options: { files: { type: 'string', multiple: true, default: ['test/contract'] } },
   allowPositionals: true,
 })
-const packages = Object.values(DRIVERS).flat()
+const packages = Object.values(DRIVERS).flatMap((driver) => driver.packages)
 
 const rows: Record<string, string | number>[] = []
 for (const driver of positionals.length > 0 ? positionals : Object.keys(DRIVERS)) {
-  if (!(driver in DRIVERS)) throw new Error(`No driver ${driver}: there are ${Object.keys(DRIVERS).join(', ')}.`)
+  if (DRIVERS[driver] === undefined)
+    throw new Error(`No driver ${driver}: there are ${Object.keys(DRIVERS).join(', ')}.`)
   await (driver === 'pgbouncer' ? reportPgBouncer() : report(driver, '18'))
 }
 console.log(`\nTests: ${values.files.join(' ')}`)
@@ -49,16 +62,23 @@ async function reportPgBouncer(): Promise<void> {
 async function report(driver: string, postgres: string, databaseUrl?: string, env = {}): Promise<void> {
   const cell = { node: NODE, kysely: KYSELY, postgres }
   const options = { databaseUrl, packages, env: { ...env, DRIVERS: driver } }
-  const { passed, failed, skipped, failures, versions, seconds } = await runCell(cell, values.files, options)
+  const leftOut = DRIVERS[driver]?.leftOut ?? {}
+  const others = Object.keys(leftOut).length > 0 ? ['-t', `^(?!.*(${Object.keys(leftOut).join('|')}))`] : []
+  const { passed, failed, failures, versions, seconds, ...result } = await runCell(
+    cell,
+    [...values.files, ...others],
+    options,
+  )
   rows.push({
     driver,
     Node: versions.node,
     Kysely: versions.kysely,
     passed,
     failed,
-    skipped,
+    'left out': result.skipped,
     seconds: Math.round(seconds),
   })
   console.log(JSON.stringify(rows.at(-1)))
+  for (const [tests, why] of Object.entries(leftOut)) console.log(`  left out: ${tests} (${why})`)
   for (const failure of failures.slice(0, 40)) console.log(`  failed: ${failure}`)
 }

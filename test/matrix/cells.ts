@@ -1,8 +1,8 @@
-import { cp, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { install, root, run, runOrThrow } from '../support/shell.js'
+import { emptyFolder, install, root, run, runOrThrow } from '../support/shell.js'
 
 /** One combination of versions. */
 export interface Cell {
@@ -45,21 +45,21 @@ export async function runCell(cell: Cell, files: readonly string[], options: Cel
   const { databaseUrl = '', packages = [], env = {} } = options
   const started = performance.now()
   const node = await nodeBinary(cell.node)
-  const folder = join(store, `node-${cell.node}-kysely-${cell.kysely}-postgres-${cell.postgres}`)
-  await copySources(folder)
-  await linkPackages(folder, await variedPackages(cell, packages))
+  // Another run may have a cell of the same versions.
+  await using folder = await emptyFolder()
+  await copySources(folder.path)
+  await linkPackages(folder.path, await variedPackages(cell, packages))
 
-  const vitest = join(folder, 'node_modules', 'vitest', 'vitest.mjs')
+  const vitest = join(folder.path, 'node_modules', 'vitest', 'vitest.mjs')
   const { output } = await run(node, [vitest, 'run', ...files, '--coverage.enabled=false'], {
-    cwd: folder,
+    cwd: folder.path,
     env: { ...env, DATABASE_URL: databaseUrl, PATH: `${join(node, '..')}:${process.env['PATH'] ?? ''}` },
   })
-  await writeFile(join(folder, 'output.txt'), output)
-  const results = await readResults(folder, output)
+  const results = await readResults(folder.path, output)
   const versions = {
     node: (await runOrThrow(node, ['--version'])).trim().slice(1),
-    kysely: await versionOf(folder, 'kysely'),
-    sqlite: await versionOf(folder, 'better-sqlite3'),
+    kysely: await versionOf(folder.path, 'kysely'),
+    sqlite: await versionOf(folder.path, 'better-sqlite3'),
   }
   return { ...results, versions, seconds: (performance.now() - started) / 1000 }
 }
@@ -100,8 +100,6 @@ interface VitestResults {
 }
 
 async function copySources(folder: string): Promise<void> {
-  await rm(folder, { recursive: true, force: true })
-  await mkdir(folder, { recursive: true })
   for (const name of ['src', 'test', 'examples', 'package.json', 'tsconfig.json', 'vitest.config.ts']) {
     await cp(join(root, name), join(folder, name), { recursive: true })
   }

@@ -33,7 +33,7 @@ export async function driversLoadedBy(folder: string, entry: string): Promise<st
     await writeFile(join(path, 'package.json'), JSON.stringify({ name: driver, version: '99.0.0' }))
     await writeFile(join(path, 'index.js'), `(globalThis.loaded ??= []).push(${JSON.stringify(driver)})`)
   }
-  const code = `await import(${JSON.stringify(entry)}); console.log(JSON.stringify(globalThis.loaded ?? []))`
+  const code = `await import(${JSON.stringify(entry)}); await new Promise((resolve) => setTimeout(resolve, 50)); console.log(JSON.stringify(globalThis.loaded ?? []))`
   return JSON.parse(await node(folder, code)) as string[]
 }
 
