@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { encodeIdList } from '../schema/conditions.js'
+import { encodeIdList, isShortList } from '../schema/conditions.js'
 import { decode, flowRunColumns } from '../schema/columns.js'
 import type { FlowRun } from '../schema/records.js'
 import { encodeTime } from '../schema/values.js'
@@ -40,15 +40,20 @@ export async function pollPools(scope: Scope, poll: PoolPoll, slots: SlotRule): 
     scheduledAfter: poll.scheduledAfter && encodeTime(poll.scheduledAfter, dialect),
   }
   const given = Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [name]))
+  const short = { workPoolIds: isShortList(poll.workPoolIds ?? []), workQueueIds: isShortList(poll.workQueueIds ?? []) }
   const rows = await runStatement<{ workPoolId: string; workQueueId: string }>(
     scope,
-    `poll-pools ${given.join()} ${respectQueuePriorities} ${lock} ${slots.states.join()} ${slots.byName} ${ignorePoolLimits}`,
+    `poll-pools ${given.join()} ${short.workPoolIds} ${short.workQueueIds} ${respectQueuePriorities} ${lock} ${slots.states.join()} ${slots.byName} ${ignorePoolLimits}`,
     (parameter) => {
       const ifGiven = (name: keyof typeof values) => (values[name] === undefined ? undefined : parameter(name))
+      const listIfGiven = (name: keyof typeof short) => {
+        const value = ifGiven(name)
+        return value && { value, isShort: short[name] }
+      }
       return poolPollStatement(scope, {
         limit: sql`cast(${parameter('limit')} as integer)`,
-        workPoolIds: ifGiven('workPoolIds'),
-        workQueueIds: ifGiven('workQueueIds'),
+        workPoolIds: listIfGiven('workPoolIds'),
+        workQueueIds: listIfGiven('workQueueIds'),
         scheduledBefore: ifGiven('scheduledBefore'),
         scheduledAfter: ifGiven('scheduledAfter'),
         respectQueuePriorities,

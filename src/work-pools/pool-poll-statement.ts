@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import { flowRunColumns, selection } from '../schema/columns.js'
-import { and, type Condition, isInIdList } from '../schema/conditions.js'
+import { and, type Condition, type IdList, isInIdList } from '../schema/conditions.js'
 import { handOutOrder, isDue, isMemberById, isNotRetriedInProcess } from '../schema/expressions.js'
 import type { Scope } from '../session.js'
 import { activeOfPool } from '../slots/active-of-pool.js'
@@ -11,8 +11,8 @@ type Fragment = RawBuilder<unknown>
 /** A poll of work pools as its statement is built: what stands for each value, and what changes the text. */
 export interface PoolPollText {
   readonly limit: Fragment
-  readonly workPoolIds: Fragment | undefined
-  readonly workQueueIds: Fragment | undefined
+  readonly workPoolIds: IdList | undefined
+  readonly workQueueIds: IdList | undefined
   readonly scheduledBefore: Fragment | undefined
   readonly scheduledAfter: Fragment | undefined
   readonly respectQueuePriorities: boolean
@@ -77,7 +77,7 @@ function openPools(scope: Scope, poll: PoolPollText): Fragment {
 }
 
 /** PostgreSQL: the queues that are asked for, looked up once. In the walk, each step would go through the pool's queues. */
-function askedQueues({ dialect, tables }: Scope, workQueueIds: Fragment): Fragment {
+function askedQueues({ dialect, tables }: Scope, workQueueIds: IdList): Fragment {
   return sql`
     select queue.id, queue.name, queue.work_pool_id, queue.priority, queue.is_paused, queue.concurrency_limit
     from ${tables.work_queue} as queue

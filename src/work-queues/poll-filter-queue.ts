@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import { FILTER_QUEUE_SLOT_STATES, type StateType } from '../rules/states.js'
 import { decode, flowRunColumns, selection } from '../schema/columns.js'
-import { and, type Condition, hasAllTexts, hasPlannedId } from '../schema/conditions.js'
+import { and, type Condition, hasAllTexts, hasAnyId } from '../schema/conditions.js'
 import type { Dialect } from '../schema/dialect.js'
 import { handOutOrder, isDue, NO_LIMIT, occupiesSlot } from '../schema/expressions.js'
 import type { FlowRun, QueueFilter, WorkQueue } from '../schema/records.js'
@@ -73,9 +73,7 @@ function limitsOfOthers(tables: Scope['tables'], queue: WorkQueue): RawBuilder<u
  */
 export function matchesQueueFilter({ tags, deploymentIds }: QueueFilter, dialect: Dialect): Condition {
   const conditions: Condition[] = [
-    deploymentIds === null
-      ? sql`run.deployment_id is not null`
-      : hasPlannedId('run.deployment_id', deploymentIds, dialect),
+    deploymentIds === null ? sql`run.deployment_id is not null` : hasAnyId('run.deployment_id', deploymentIds, dialect),
   ]
   if (tags !== null && tags.length > 0) conditions.push(hasAllTexts('run.tags', tags, dialect))
   return and(conditions)
