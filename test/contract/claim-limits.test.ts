@@ -98,7 +98,10 @@ describeOnDatabases('claims and limits', (t) => {
     const running = await t.make.run({ work_queue_id: full, state_type: 'RUNNING' })
     const named = await runs(3, { work_queue_name: 'etl' })
     const own = await runs(2, { work_queue_id: open })
-    const activeSlots = async () => [...(await countWorkQueueActiveSlots(t.db, [full, half, open])).values()]
+    const activeSlots = async () => {
+      const counts = await countWorkQueueActiveSlots(t.db, [full, half, open])
+      return [counts.get(full), counts.get(half), counts.get(open)]
+    }
 
     expect(await ofQueue(open, 1)).toEqual([own[0]])
     expect(await ofQueue(half)).toEqual([])
