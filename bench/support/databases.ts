@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import SQLite from 'better-sqlite3'
@@ -9,6 +8,7 @@ import { Kysely, type Migration, Migrator, PostgresDialect, SqliteDialect } from
 import { migrations, prefectIndexes } from 'kysely-work-queues/migrations'
 import type { WorkQueueTables } from 'kysely-work-queues'
 import pg from 'pg'
+import { freePort } from '../../test/support/free-port.js'
 
 /** A database to measure on: the library's session, and the driver alone beside it. */
 export interface BenchDatabase extends AsyncDisposable {
@@ -129,13 +129,4 @@ export async function addPrefectIndexes({ db }: BenchDatabase): Promise<void> {
 async function migrate(db: Kysely<WorkQueueTables>, records: Record<string, Migration>): Promise<void> {
   const { error } = await new Migrator({ db, provider: { getMigrations: async () => records } }).migrateToLatest()
   if (error !== undefined) throw error
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  if (address === null || typeof address === 'string') throw new Error('no free port')
-  return address.port
 }

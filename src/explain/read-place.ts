@@ -31,7 +31,7 @@ export async function readPlace(
 
   const isLimited = queueFacts.concurrencyLimit !== null
   // At least as far as the poll goes, so that it is known whether the poll comes to the run.
-  const furthest = isLimited ? Math.max(COUNT_LIMIT, queueFacts.openSlots) : COUNT_LIMIT
+  const furthest = Math.max(COUNT_LIMIT, queueFacts.openSlots)
   const aheadInQueue =
     isLimited && run.isDue ? await countRuns(scope, candidates.members, aheadOf(scope, run.id, now), furthest) : 0
   const comesToPool =

@@ -1,15 +1,5 @@
-import {
-  type CompiledQuery,
-  type DatabaseConnection,
-  type Dialect,
-  type Driver,
-  Kysely,
-  PostgresAdapter,
-  PostgresQueryCompiler,
-  SqliteAdapter,
-  SqliteQueryCompiler,
-} from 'kysely'
-import type { WorkQueueTables } from 'kysely-work-queues'
+import type { CompiledQuery } from 'kysely'
+import { recorder } from '../support/recorder.js'
 import type { Db, PlanDatabase } from './databases.js'
 
 /**
@@ -18,11 +8,11 @@ import type { Db, PlanDatabase } from './databases.js'
  * To the function the session is no transaction, and it may open its own. Beneath, all happens in one that is rolled back.
  */
 export async function record(database: PlanDatabase, call: (db: Db) => Promise<unknown>): Promise<CompiledQuery[]> {
-  const queries: CompiledQuery[] = []
-  await undone(database, async (trx) => {
-    await call(sessionOver(trx, database.dialect, queries))
+  return await undone(database, async (trx) => {
+    const { db, queries } = recorder({ plain: trx, dialect: database.dialect })
+    await call(db)
+    return queries
   })
-  return queries
 }
 
 /** Runs something in a transaction, and rolls it back. */
@@ -33,31 +23,4 @@ export async function undone<T>({ plain }: PlanDatabase, run: (trx: Db) => Promi
   } finally {
     await trx.rollback().execute()
   }
-}
-
-function sessionOver(trx: Db, dialect: PlanDatabase['dialect'], queries: CompiledQuery[]): Db {
-  const connection: DatabaseConnection = {
-    executeQuery: async <R>(query: CompiledQuery) => await trx.executeQuery<R>(query),
-    streamQuery() {
-      throw new Error('not recorded')
-    },
-  }
-  const nothing = async (): Promise<void> => {}
-  const driver: Driver = {
-    init: nothing,
-    acquireConnection: async () => connection,
-    beginTransaction: nothing,
-    commitTransaction: nothing,
-    rollbackTransaction: nothing,
-    releaseConnection: nothing,
-    destroy: nothing,
-  }
-  const isPostgres = dialect === 'postgres'
-  const recording: Dialect = {
-    createDriver: () => driver,
-    createAdapter: () => (isPostgres ? new PostgresAdapter() : new SqliteAdapter()),
-    createQueryCompiler: () => (isPostgres ? new PostgresQueryCompiler() : new SqliteQueryCompiler()),
-    createIntrospector: () => trx.introspection,
-  }
-  return new Kysely<WorkQueueTables>({ dialect: recording, log: ({ query }) => void queries.push(query) })
 }

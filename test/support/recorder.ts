@@ -12,13 +12,16 @@ import {
 import type { WorkQueueTables } from 'kysely-work-queues'
 import type { TestDatabase } from './databases.js'
 
-/** A session that keeps the queries it sends, with their parameters. Outside transactions only. */
+/** A session that keeps the queries it sends, with their parameters. */
 export interface Recorder {
   readonly db: Kysely<WorkQueueTables>
   readonly queries: CompiledQuery[]
 }
 
-/** Makes a session that sends its queries through `plain`, and keeps them. */
+/**
+ * Makes a session that sends its queries through `plain`, and keeps them. It opens no transaction, unless `plain` is one: then its
+ * own begin and end nothing.
+ */
 export function recorder({ plain, dialect }: Pick<TestDatabase, 'plain' | 'dialect'>): Recorder {
   const queries: CompiledQuery[] = []
   const connection: DatabaseConnection = {
@@ -30,15 +33,15 @@ export function recorder({ plain, dialect }: Pick<TestDatabase, 'plain' | 'diale
       throw new Error('not recorded')
     },
   }
-  const refuse = async (): Promise<void> => {
-    throw new Error('transactions are not recorded')
+  const transact = async (): Promise<void> => {
+    if (!plain.isTransaction) throw new Error('transactions are not recorded')
   }
   const driver: Driver = {
     init: async () => {},
     acquireConnection: async () => connection,
-    beginTransaction: refuse,
-    commitTransaction: refuse,
-    rollbackTransaction: refuse,
+    beginTransaction: transact,
+    commitTransaction: transact,
+    rollbackTransaction: transact,
     releaseConnection: async () => {},
     destroy: async () => {},
   }
