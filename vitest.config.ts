@@ -7,6 +7,7 @@ const path = (relative: string): string => fileURLToPath(new URL(relative, impor
 export default defineConfig({
   resolve: {
     alias: [
+      { find: /^kysely-work-queues\/rules$/, replacement: path('src/rules.ts') },
       { find: /^kysely-work-queues\/migrations$/, replacement: path('src/migrations.ts') },
       { find: /^kysely-work-queues\/testing$/, replacement: path('src/testing/index.ts') },
       { find: /^kysely-work-queues$/, replacement: path('src/index.ts') },

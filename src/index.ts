@@ -4,8 +4,8 @@ export { countWorkQueues } from './work-queues/count-work-queues.js'
 export { createWorkQueue } from './work-queues/create-work-queue.js'
 export { deleteWorkQueue } from './work-queues/delete-work-queue.js'
 export { ensureWorkQueueExists } from './work-queues/ensure-work-queue-exists.js'
-export { getRunsInWorkQueue, type GetRunsInWorkQueueOptions } from './work-queues/get-runs-in-work-queue.js'
-export type { RunsInWorkQueue } from './work-queues/poll-work-queue.js'
+export { getRunsInWorkQueue, type GetRunsInWorkQueueOptions } from './polls/get-runs-in-work-queue.js'
+export type { RunsInWorkQueue } from './polls/queue-poll.js'
 export { readWorkQueue } from './work-queues/read-work-queue.js'
 export { readWorkQueueByName, type ReadWorkQueueByNameOptions } from './work-queues/read-work-queue-by-name.js'
 export { readWorkQueueStatus, type WorkQueueStatusDetail } from './work-queues/read-work-queue-status.js'
@@ -25,8 +25,8 @@ export { readWorkPool } from './work-pools/read-work-pool.js'
 export { readWorkPoolByName } from './work-pools/read-work-pool-by-name.js'
 export { readWorkPools, type ReadWorkPoolsOptions } from './work-pools/read-work-pools.js'
 
-export { getScheduledFlowRuns, type GetScheduledFlowRunsOptions } from './work-pools/get-scheduled-flow-runs.js'
-export type { ScheduledFlowRun } from './work-pools/poll-pools.js'
+export { getScheduledFlowRuns, type GetScheduledFlowRunsOptions } from './polls/get-scheduled-flow-runs.js'
+export type { ScheduledFlowRun } from './polls/pool-poll.js'
 export { updateWorkPool, type WorkPoolStatusOptions } from './work-pools/update-work-pool.js'
 export type { EmitWorkPoolStatusChange, WorkPoolStatusChange } from './work-pools/write-work-pool.js'
 
@@ -67,80 +67,46 @@ export { setFlowRunState } from './flow-runs/set-flow-run-state.js'
 
 // Session, tables and records
 export type { RequiredTables, Session } from './session.js'
-export type {
-  FlowRunStateTable,
-  FlowRunTable,
-  WorkerTable,
-  WorkPoolTable,
-  WorkQueueTable,
-  WorkQueueTables,
-} from './schema/tables.js'
-export type { FlowRun, JsonObject, QueueFilter, Worker, WorkerStatus, WorkPool, WorkQueue } from './schema/records.js'
+export type { FlowRunTable } from './model/flow-run.js'
+export type { FlowRunStateTable } from './model/flow-run-state.js'
+export type { WorkQueueTables } from './model/tables.js'
+export type { WorkPoolTable } from './model/work-pool.js'
+export type { WorkQueueTable } from './model/work-queue.js'
+export type { WorkerTable } from './model/worker.js'
+export type { FlowRun } from './model/flow-run.js'
+export type { JsonObject } from './model/values.js'
+export type { WorkPool } from './model/work-pool.js'
+export type { QueueFilter, WorkQueue } from './model/work-queue.js'
+export type { Worker, WorkerStatus } from './model/worker.js'
 
 // Inputs and their checks
-export type { NowOption, PageOptions } from './schema/checks.js'
+export type { NowOption, PageOptions } from './model/checks.js'
+export { type FlowRunCreate, flowRunCreateSchema } from './model/flow-run.js'
+export { type FlowRunStateInput, flowRunStateSchema } from './model/flow-run-state.js'
 export {
-  type FlowRunCreate,
-  flowRunCreateSchema,
-  type FlowRunStateInput,
-  flowRunStateSchema,
-  type QueueFilterInput,
   type WorkPoolCreate,
   workPoolCreateSchema,
   type WorkPoolUpdate,
   workPoolUpdateSchema,
+} from './model/work-pool.js'
+export {
+  type QueueFilterInput,
   type WorkQueueCreate,
   workQueueCreateSchema,
   type WorkQueueUpdate,
   workQueueUpdateSchema,
-} from './schema/inputs.js'
-export {
-  type AnyOf,
-  type FlowRunFilter,
-  flowRunFilterSchema,
-  type WorkPoolFilter,
-  workPoolFilterSchema,
-  type WorkQueueFilter,
-  workQueueFilterSchema,
-} from './schema/filters.js'
+} from './model/work-queue.js'
+export type { AnyOf } from './model/checks.js'
+export { type FlowRunFilter, flowRunFilterSchema } from './model/flow-run-filter.js'
+export { type WorkPoolFilter, workPoolFilterSchema } from './model/work-pool.js'
+export { type WorkQueueFilter, workQueueFilterSchema } from './model/work-queue.js'
 
-// Rules: pure decisions, without database or clock
-export { firstFreePriority } from './rules/first-free-priority.js'
-export {
-  type ExplainedFlowRun,
-  type FlowRunVerdict,
-  judgeFlowRun,
-  type LimitFacts,
-  type PlaceFacts,
-  type PoolFacts,
-  type QueueFacts,
-} from './rules/explain-flow-run.js'
+// Types of the rules, which records and answers have
+export type { WorkQueueHealthPolicy } from './rules/evaluate-health.js'
 export type { AheadFacts, HolderFacts, Reason, ReasonFacts } from './rules/reasons.js'
-export { enterState, type EnteredState, type FlowRunFacts } from './rules/flow-run-transition.js'
-export { DEFAULT_HEALTH_CHECK_POLICY, evaluateHealth, type WorkQueueHealthPolicy } from './rules/health.js'
-export { isLastPolledRecent, WORK_QUEUE_LAST_POLLED_TIMEOUT_SECONDS } from './rules/last-polled.js'
-export {
-  DEFAULT_AGENT_WORK_POOL_NAME,
-  DEFAULT_AGENT_WORK_POOL_TYPE,
-  DEFAULT_WORK_QUEUE_DESCRIPTION,
-  DEFAULT_WORK_QUEUE_NAME,
-} from './rules/names.js'
-export { openSlots } from './rules/open-slots.js'
-export { type PrioritizedQueue, rebalancePriorities } from './rules/rebalance-priorities.js'
-export { type DefaultWorkPool, resolveWorkPool, type WorkPoolResolution } from './rules/resolve-work-pool.js'
-export {
-  defaultStateName,
-  FILTER_QUEUE_SLOT_STATES,
-  isTerminal,
-  LATE_STATE_NAME,
-  STATE_TYPES,
-  type StateType,
-  TERMINAL_STATES,
-  WORK_POOL_SLOT_STATES,
-  WORK_QUEUE_SLOT_STATES,
-} from './rules/states.js'
-export { initialWorkPoolStatus, nextWorkPoolStatus, type WorkPoolStatus } from './rules/work-pool-status.js'
-export { initialWorkQueueStatus, nextWorkQueueStatus, type WorkQueueStatus } from './rules/work-queue-status.js'
+export type { StateType } from './rules/states.js'
+export type { WorkPoolStatus } from './rules/work-pool-status.js'
+export type { WorkQueueStatus } from './rules/work-queue-status.js'
 
 // Errors
 export {

@@ -1,6 +1,6 @@
-import { CREATE_INDEXES, DROP_INDEXES } from './schema/migrations/indexes-2026-11-24.js'
-import { migration, type WorkQueueMigration } from './schema/migrations/migration.js'
-import { tables } from './schema/migrations/tables-2026-11-24.js'
+import { CREATE_INDEXES, DROP_INDEXES } from './model/migrations/indexes-2026-11-24.js'
+import { migration, type WorkQueueMigration } from './model/migrations/migration.js'
+import { tables } from './model/migrations/tables-2026-11-24.js'
 
 export type { WorkQueueMigration }
 

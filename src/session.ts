@@ -1,7 +1,7 @@
 import { type FunctionModule, type Kysely, type RawBuilder, sql, TableNode } from 'kysely'
 import { UnsupportedDialectError } from './errors.js'
-import type { Dialect } from './schema/dialect.js'
-import type { WorkQueueTables } from './schema/tables.js'
+import type { Dialect } from './model/dialect.js'
+import type { WorkQueueTables } from './model/tables.js'
 
 /**
  * What every function takes first: the host's Kysely instance, or its transaction, typed for the host's own database.

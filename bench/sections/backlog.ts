@@ -10,7 +10,7 @@ import {
   readWorkQueueByName,
   readWorkQueueStatus,
 } from 'kysely-work-queues'
-import type { BenchDatabase } from '../support/databases.js'
+import type { BenchDatabase } from '../support/bench-databases.js'
 import { measure, progress, type Timed, timeOf } from '../support/measure.js'
 import { countText, type Goal, ms, ratioText, table } from '../support/report.js'
 import { now, type Place, type PlaceName, PLACES, type World } from '../support/world.js'

@@ -1,5 +1,5 @@
 import { getRunsInWorkQueue, getScheduledFlowRuns, readWorkQueueStatus } from 'kysely-work-queues'
-import { addPrefectIndexes, type BenchDatabase, type Server } from '../support/databases.js'
+import { addPrefectIndexes, type BenchDatabase, type Server } from '../support/bench-databases.js'
 import { measure, progress, type Timed, timeOf } from '../support/measure.js'
 import { countText, ms, ratioText, table } from '../support/report.js'
 import { analyze } from '../support/seed.js'

@@ -1,5 +1,5 @@
 import { createWorkPool, getScheduledFlowRuns } from 'kysely-work-queues'
-import type { BenchDatabase, Server } from '../support/databases.js'
+import type { BenchDatabase, Server } from '../support/bench-databases.js'
 import { measure, timeOf } from '../support/measure.js'
 import { type Goal, ms, ratioText, table } from '../support/report.js'
 import { analyze, seedRuns, withoutIndexes } from '../support/seed.js'

@@ -1,6 +1,6 @@
 import { type CompiledQuery, Kysely, PostgresDialect, SqliteDialect } from 'kysely'
 import { getRunsInWorkQueue, getScheduledFlowRuns, type WorkQueueTables } from 'kysely-work-queues'
-import type { BenchDatabase } from '../support/databases.js'
+import type { BenchDatabase } from '../support/bench-databases.js'
 import { measure, type Timed, timeOf } from '../support/measure.js'
 import { countText, type Goal, ms, ratioText, table } from '../support/report.js'
 import { now, type World } from '../support/world.js'

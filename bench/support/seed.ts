@@ -1,4 +1,4 @@
-import type { BenchDatabase } from './databases.js'
+import type { BenchDatabase } from './bench-databases.js'
 
 /** What to put many runs of. */
 export interface Backlog {

@@ -1,5 +1,5 @@
 import { createWorkPool, createWorkQueue } from 'kysely-work-queues'
-import type { BenchDatabase, Server, Tables } from './databases.js'
+import type { BenchDatabase, Server, Tables } from './bench-databases.js'
 import { analyze, seedRuns, withoutIndexes } from './seed.js'
 
 /** Where the many runs are, as seen from the queue that is polled. */

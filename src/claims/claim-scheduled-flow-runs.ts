@@ -1,11 +1,11 @@
 import { z } from 'zod'
 import { WORK_QUEUE_SLOT_STATES } from '../rules/states.js'
 import { enterStates } from '../flow-runs/enter-states.js'
-import { check, countSchema, idSchema, lateNowShape, type NowOption, timeSchema } from '../schema/checks.js'
+import { check, countSchema, idSchema, lateNowShape, type NowOption, timeSchema } from '../model/checks.js'
 import { open, type RequiredTables, type Scope, type Session, write } from '../session.js'
 import type { SlotRule } from '../slots/active-of-queue.js'
-import { DEFAULT_POOL_POLL_LIMIT } from '../work-pools/get-scheduled-flow-runs.js'
-import { type PoolPoll, pollPools, type ScheduledFlowRun } from '../work-pools/poll-pools.js'
+import { DEFAULT_POOL_POLL_LIMIT } from '../polls/get-scheduled-flow-runs.js'
+import { type PoolPoll, pollPools, type ScheduledFlowRun } from '../polls/pool-poll.js'
 import { lockLimits, readLimitOwners } from './lock-limits.js'
 
 /** Which runs a claim over work pools asks for. */

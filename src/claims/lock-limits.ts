@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
-import { hasAnyId } from '../schema/conditions.js'
+import { hasAnyId } from '../sql/lists.js'
 import type { Scope } from '../session.js'
 
 /** A queue or pool, and whether it was seen to have a concurrency limit. */

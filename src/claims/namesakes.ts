@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { WORK_QUEUE_SLOT_STATES } from '../rules/states.js'
-import { hasFilter, NO_LIMIT } from '../schema/expressions.js'
-import { decodeInteger } from '../schema/values.js'
+import { hasFilter, NO_LIMIT } from '../sql/runs.js'
+import { decodeInteger } from '../model/values.js'
 import type { Scope } from '../session.js'
 import { activeOfQueue } from '../slots/active-of-queue.js'
 

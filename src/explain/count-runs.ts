@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
-import type { Condition } from '../schema/conditions.js'
-import { decodeInteger } from '../schema/values.js'
+import type { Condition } from '../sql/lists.js'
+import { decodeInteger } from '../model/values.js'
 import type { Scope } from '../session.js'
 
 /** How far an explanation counts runs: a queue of a million costs no more than one of ten thousand. */

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
-import type { PoolFacts, QueueFacts } from '../rules/explain-flow-run.js'
+import type { PoolFacts, QueueFacts } from '../rules/judge-flow-run.js'
 import { openSlots } from '../rules/open-slots.js'
 import type { HolderFacts } from '../rules/reasons.js'
 import {
@@ -8,14 +8,15 @@ import {
   WORK_POOL_SLOT_STATES,
   WORK_QUEUE_SLOT_STATES,
 } from '../rules/states.js'
-import type { Condition } from '../schema/conditions.js'
-import { membership, occupiesSlot } from '../schema/expressions.js'
-import type { WorkPool, WorkQueue } from '../schema/records.js'
-import { decodeTime } from '../schema/values.js'
+import type { Condition } from '../sql/lists.js'
+import { membership, occupiesSlot } from '../sql/runs.js'
+import type { WorkPool } from '../model/work-pool.js'
+import type { WorkQueue } from '../model/work-queue.js'
+import { decodeTime } from '../model/values.js'
 import type { Scope } from '../session.js'
 import { slotAcquiredAt } from '../slots/slot-holders.js'
 import { selectWorkPools } from '../work-pools/select-work-pools.js'
-import { matchesQueueFilter } from '../work-queues/poll-filter-queue.js'
+import { matchesQueueFilter } from '../polls/filter-queue-poll.js'
 import { findWorkQueue } from '../work-queues/select-work-queues.js'
 import { countRuns } from './count-runs.js'
 

@@ -1,8 +1,9 @@
 import { sql } from 'kysely'
 import { z } from 'zod'
-import { check } from '../schema/checks.js'
-import { type FlowRunFilter, flowRunFilterSchema, matchesFlowRunFilter } from '../schema/filters.js'
-import { decodeInteger } from '../schema/values.js'
+import { check } from '../model/checks.js'
+import { type FlowRunFilter, flowRunFilterSchema } from '../model/flow-run-filter.js'
+import { matchesFlowRunFilter } from '../sql/filters.js'
+import { decodeInteger } from '../model/values.js'
 import { open, type RequiredTables, type Session } from '../session.js'
 
 /** Which flow runs to count. */

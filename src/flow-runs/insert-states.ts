@@ -1,8 +1,8 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { StateType } from '../rules/states.js'
-import type { Dialect } from '../schema/dialect.js'
-import { newId } from '../schema/ids.js'
-import { encodeJson, encodeTime } from '../schema/values.js'
+import type { Dialect } from '../model/dialect.js'
+import { newId } from '../model/ids.js'
+import { encodeJson, encodeTime } from '../model/values.js'
 import type { Scope } from '../session.js'
 
 /** A state that a flow run enters. */

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
-import { check, idSchema } from '../schema/checks.js'
-import type { FlowRun } from '../schema/records.js'
+import { check, idSchema } from '../model/checks.js'
+import type { FlowRun } from '../model/flow-run.js'
 import { open, type RequiredTables, type Session } from '../session.js'
 import { selectFlowRuns } from './select-flow-runs.js'
 

@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
-import { decode, flowRunColumns, selection } from '../schema/columns.js'
-import type { FlowRun } from '../schema/records.js'
+import { decode, selection } from '../model/columns.js'
+import { flowRunColumns } from '../model/flow-run.js'
+import type { FlowRun } from '../model/flow-run.js'
 import type { Scope } from '../session.js'
 
 /**

@@ -1,4 +1,4 @@
-import { isLastPolledRecent } from './last-polled.js'
+import { isLastPolledRecent } from './is-last-polled-recent.js'
 
 /** Whether workers take runs from a queue: READY, NOT_READY (nobody polls it) or PAUSED. */
 export type WorkQueueStatus = 'READY' | 'NOT_READY' | 'PAUSED'

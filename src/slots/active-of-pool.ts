@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { StateType } from '../rules/states.js'
-import { isMemberById, occupiesSlot, orderOfActiveRuns } from '../schema/expressions.js'
+import { isMemberById, occupiesSlot, orderOfActiveRuns } from '../sql/runs.js'
 import type { Scope } from '../session.js'
 
 type Fragment = RawBuilder<unknown>

@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { StateType } from '../rules/states.js'
-import { isMemberById, membership, occupiesSlot, orderOfActiveRuns } from '../schema/expressions.js'
+import { isMemberById, membership, occupiesSlot, orderOfActiveRuns } from '../sql/runs.js'
 import type { Scope } from '../session.js'
 
 /** Which runs occupy slots: their states, and whether those count against a queue that belong to it by its name alone. */

@@ -1,10 +1,10 @@
 import { sql } from 'kysely'
 import { z } from 'zod'
 import { WORK_POOL_SLOT_STATES } from '../rules/states.js'
-import { check, idSchema } from '../schema/checks.js'
-import { hasAnyId } from '../schema/conditions.js'
-import { isMemberById, occupiesSlot } from '../schema/expressions.js'
-import { decodeInteger } from '../schema/values.js'
+import { check, idSchema } from '../model/checks.js'
+import { hasAnyId } from '../sql/lists.js'
+import { isMemberById, occupiesSlot } from '../sql/runs.js'
+import { decodeInteger } from '../model/values.js'
 import { open, type RequiredTables, type Session } from '../session.js'
 
 const idsSchema = z.array(idSchema)

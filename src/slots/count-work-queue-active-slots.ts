@@ -1,14 +1,14 @@
 import { type RawBuilder, sql } from 'kysely'
 import { z } from 'zod'
 import { FILTER_QUEUE_SLOT_STATES, WORK_QUEUE_SLOT_STATES } from '../rules/states.js'
-import { check, idSchema } from '../schema/checks.js'
-import { workQueueColumns } from '../schema/columns.js'
-import { hasAnyId } from '../schema/conditions.js'
-import { hasFilter, membership, occupiesSlot } from '../schema/expressions.js'
-import type { QueueFilter } from '../schema/records.js'
-import { decodeInteger } from '../schema/values.js'
+import { check, idSchema } from '../model/checks.js'
+import { workQueueColumns } from '../model/work-queue.js'
+import { hasAnyId } from '../sql/lists.js'
+import { hasFilter, membership, occupiesSlot } from '../sql/runs.js'
+import type { QueueFilter } from '../model/work-queue.js'
+import { decodeInteger } from '../model/values.js'
 import { open, type RequiredTables, type Scope, type Session } from '../session.js'
-import { matchesQueueFilter } from '../work-queues/poll-filter-queue.js'
+import { matchesQueueFilter } from '../polls/filter-queue-poll.js'
 
 const idsSchema = z.array(idSchema)
 

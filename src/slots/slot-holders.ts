@@ -1,9 +1,10 @@
 import { type RawBuilder, sql } from 'kysely'
 import { WORK_QUEUE_SLOT_STATES } from '../rules/states.js'
-import { decode, flowRunColumns } from '../schema/columns.js'
-import { isOneOf } from '../schema/conditions.js'
-import type { FlowRun } from '../schema/records.js'
-import { decodeTime } from '../schema/values.js'
+import { decode } from '../model/columns.js'
+import { flowRunColumns } from '../model/flow-run.js'
+import { isOneOf } from '../sql/lists.js'
+import type { FlowRun } from '../model/flow-run.js'
+import { decodeTime } from '../model/values.js'
 import type { Scope } from '../session.js'
 
 /** A run that occupies a slot. */

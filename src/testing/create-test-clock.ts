@@ -1,5 +1,5 @@
 import type { Duration } from 'date-fns'
-import { check, timeSchema } from '../schema/checks.js'
+import { check, timeSchema } from '../model/checks.js'
 import { addDuration, durationSchema } from './durations.js'
 
 /** A clock that stands still until it is set. */

@@ -1,7 +1,7 @@
 import type SQLite from 'better-sqlite3'
 import { Kysely, SqliteDialect } from 'kysely'
 import { migrations } from '../migrations.js'
-import type { WorkQueueTables } from '../schema/tables.js'
+import type { WorkQueueTables } from '../model/tables.js'
 import { TestDriverMissingError } from './errors.js'
 
 const DRIVER = 'better-sqlite3'

@@ -1,8 +1,8 @@
 import type { Duration } from 'date-fns'
 import { z } from 'zod'
 import { setFlowRunState } from '../flow-runs/set-flow-run-state.js'
-import { check, type NowOption, nowShape } from '../schema/checks.js'
-import type { FlowRun } from '../schema/records.js'
+import { check, type NowOption, nowShape } from '../model/checks.js'
+import type { FlowRun } from '../model/flow-run.js'
 import type { RequiredTables, Session } from '../session.js'
 import { addDuration, durationSchema } from './durations.js'
 

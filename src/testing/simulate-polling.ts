@@ -1,5 +1,5 @@
-import type { WorkQueueTables } from '../schema/tables.js'
-import { check } from '../schema/checks.js'
+import type { WorkQueueTables } from '../model/tables.js'
+import { check } from '../model/checks.js'
 import type { RequiredTables, Session } from '../session.js'
 import { createTestSession } from './create-test-session.js'
 import { simulatePollingSchema } from './simulation/checks.js'

@@ -1,10 +1,11 @@
 import { type RawBuilder, sql } from 'kysely'
 import { z } from 'zod'
-import { check, countSchema, type NowOption, nowShape } from '../schema/checks.js'
-import { decode, selection, workerColumns } from '../schema/columns.js'
-import { hasAnyId } from '../schema/conditions.js'
-import type { Worker } from '../schema/records.js'
-import { encodeTime } from '../schema/values.js'
+import { check, countSchema, type NowOption, nowShape } from '../model/checks.js'
+import { decode, selection } from '../model/columns.js'
+import { workerColumns } from '../model/worker.js'
+import { hasAnyId } from '../sql/lists.js'
+import type { Worker } from '../model/worker.js'
+import { encodeTime } from '../model/values.js'
 import { type RequiredTables, type Scope, type Session, write } from '../session.js'
 
 /** When a worker counts as gone. */

@@ -1,8 +1,9 @@
 import { sql } from 'kysely'
 import { z } from 'zod'
-import { check } from '../schema/checks.js'
-import { matchesWorkPoolFilter, type WorkPoolFilter, workPoolFilterSchema } from '../schema/filters.js'
-import { decodeInteger } from '../schema/values.js'
+import { check } from '../model/checks.js'
+import { type WorkPoolFilter, workPoolFilterSchema } from '../model/work-pool.js'
+import { matchesWorkPoolFilter } from '../sql/filters.js'
+import { decodeInteger } from '../model/values.js'
 import { open, type RequiredTables, type Session } from '../session.js'
 
 /** Which work pools to count. */

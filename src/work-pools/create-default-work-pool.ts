@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { DEFAULT_AGENT_WORK_POOL_NAME } from '../rules/names.js'
-import type { WorkQueue } from '../schema/records.js'
+import type { WorkQueue } from '../model/work-queue.js'
 import type { Scope } from '../session.js'
 import { insertWorkPool } from './insert-work-pool.js'
 import { type LockedWorkPool, lockWorkPool } from './lock-work-pool.js'

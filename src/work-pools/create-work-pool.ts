@@ -1,7 +1,7 @@
 import { WorkPoolExistsError } from '../errors.js'
-import { check, type NowOption, nowOptionSchema } from '../schema/checks.js'
-import { type WorkPoolCreate, workPoolCreateSchema } from '../schema/inputs.js'
-import type { WorkPool } from '../schema/records.js'
+import { check, type NowOption, nowOptionSchema } from '../model/checks.js'
+import { type WorkPoolCreate, workPoolCreateSchema } from '../model/work-pool.js'
+import type { WorkPool } from '../model/work-pool.js'
 import { type RequiredTables, type Session, write } from '../session.js'
 import { insertWorkPool } from './insert-work-pool.js'
 

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { check, idSchema } from '../schema/checks.js'
+import { check, idSchema } from '../model/checks.js'
 import { type RequiredTables, type Scope, type Session, write } from '../session.js'
 import { lockWorkQueues } from '../work-queues/lock-work-queues.js'
 import { readPriorities } from '../work-queues/priorities.js'

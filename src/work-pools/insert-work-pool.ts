@@ -4,10 +4,13 @@ import {
   DEFAULT_WORK_QUEUE_NAME,
 } from '../rules/names.js'
 import { initialWorkPoolStatus } from '../rules/work-pool-status.js'
-import { encode, workPoolColumns, workQueueColumns } from '../schema/columns.js'
-import { newId } from '../schema/ids.js'
-import type { WorkPoolCreate } from '../schema/inputs.js'
-import type { WorkPool, WorkQueue } from '../schema/records.js'
+import { encode } from '../model/columns.js'
+import { workPoolColumns } from '../model/work-pool.js'
+import { workQueueColumns } from '../model/work-queue.js'
+import { newId } from '../model/ids.js'
+import type { WorkPoolCreate } from '../model/work-pool.js'
+import type { WorkPool } from '../model/work-pool.js'
+import type { WorkQueue } from '../model/work-queue.js'
 import type { Scope } from '../session.js'
 
 /** A work pool and the queue it was created with. */

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
-import { check, nameSchema } from '../schema/checks.js'
-import type { WorkPool } from '../schema/records.js'
+import { check, nameSchema } from '../model/checks.js'
+import type { WorkPool } from '../model/work-pool.js'
 import { open, type RequiredTables, type Session } from '../session.js'
 import { selectWorkPools } from './select-work-pools.js'
 

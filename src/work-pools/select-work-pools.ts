@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
-import { decode, selection, workPoolColumns } from '../schema/columns.js'
-import type { WorkPool } from '../schema/records.js'
+import { decode, selection } from '../model/columns.js'
+import { workPoolColumns } from '../model/work-pool.js'
+import type { WorkPool } from '../model/work-pool.js'
 import type { Scope } from '../session.js'
 
 /**

@@ -1,6 +1,7 @@
-import { encode, workPoolColumns } from '../schema/columns.js'
-import { newId } from '../schema/ids.js'
-import type { WorkPool } from '../schema/records.js'
+import { encode } from '../model/columns.js'
+import { workPoolColumns } from '../model/work-pool.js'
+import { newId } from '../model/ids.js'
+import type { WorkPool } from '../model/work-pool.js'
 import type { Scope } from '../session.js'
 
 /** A change of a work pool's status, as `emitStatusChange` is told of it. */

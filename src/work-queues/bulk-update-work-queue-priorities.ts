@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { z } from 'zod'
-import { check, idSchema, type NowOption, nowOptionSchema, prioritySchema } from '../schema/checks.js'
+import { check, idSchema, type NowOption, nowOptionSchema, prioritySchema } from '../model/checks.js'
 import { type RequiredTables, type Session, write } from '../session.js'
 import { lockWorkPool } from '../work-pools/lock-work-pool.js'
 import { lockWorkQueues } from './lock-work-queues.js'

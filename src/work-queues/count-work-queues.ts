@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { z } from 'zod'
-import { check } from '../schema/checks.js'
-import { decodeInteger } from '../schema/values.js'
+import { check } from '../model/checks.js'
+import { decodeInteger } from '../model/values.js'
 import { open, type RequiredTables, type Session } from '../session.js'
 import { isSelected, type WorkQueueSelection, workQueueSelectionShape } from './read-work-queues.js'
 

@@ -1,5 +1,5 @@
 import { DefaultWorkQueueError } from '../errors.js'
-import { check, idSchema, type NowOption, nowOptionSchema } from '../schema/checks.js'
+import { check, idSchema, type NowOption, nowOptionSchema } from '../model/checks.js'
 import { type RequiredTables, type Session, write } from '../session.js'
 import { lockWorkPoolOfQueue } from '../work-pools/lock-work-pool.js'
 import { lockWorkQueues } from './lock-work-queues.js'

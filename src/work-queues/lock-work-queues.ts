@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { hasAnyId } from '../schema/conditions.js'
+import { hasAnyId } from '../sql/lists.js'
 import type { Scope } from '../session.js'
 
 /**

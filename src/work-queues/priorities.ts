@@ -1,9 +1,9 @@
 import { sql } from 'kysely'
 import { InvalidInputError } from '../errors.js'
 import { type PrioritizedQueue, rebalancePriorities } from '../rules/rebalance-priorities.js'
-import { MAX_INTEGER } from '../schema/checks.js'
-import { pairs } from '../schema/pairs.js'
-import { decodeInteger, encodeTime } from '../schema/values.js'
+import { MAX_INTEGER } from '../model/checks.js'
+import { pairs } from '../sql/map-table.js'
+import { decodeInteger, encodeTime } from '../model/values.js'
 import type { Scope } from '../session.js'
 
 /** The priorities in a pool. The pool must be locked: only so do they hold until they are written. */

@@ -1,8 +1,8 @@
 import { sql } from 'kysely'
 import { z } from 'zod'
 import { DEFAULT_AGENT_WORK_POOL_NAME } from '../rules/names.js'
-import { check, nameSchema } from '../schema/checks.js'
-import type { WorkQueue } from '../schema/records.js'
+import { check, nameSchema } from '../model/checks.js'
+import type { WorkQueue } from '../model/work-queue.js'
 import { open, type RequiredTables, type Scope, type Session } from '../session.js'
 import { findWorkQueue } from './select-work-queues.js'
 

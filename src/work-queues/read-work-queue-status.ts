@@ -1,9 +1,9 @@
 import { type RawBuilder, sql } from 'kysely'
 import { WorkQueueNotFoundError } from '../errors.js'
-import { DEFAULT_HEALTH_CHECK_POLICY, evaluateHealth, type WorkQueueHealthPolicy } from '../rules/health.js'
-import { check, idSchema, type NowOption, nowOptionSchema } from '../schema/checks.js'
-import { isLate, membership } from '../schema/expressions.js'
-import { decodeInteger, decodeTime } from '../schema/values.js'
+import { DEFAULT_HEALTH_CHECK_POLICY, evaluateHealth, type WorkQueueHealthPolicy } from '../rules/evaluate-health.js'
+import { check, idSchema, type NowOption, nowOptionSchema } from '../model/checks.js'
+import { isLate, membership } from '../sql/runs.js'
+import { decodeInteger, decodeTime } from '../model/values.js'
 import { open, type RequiredTables, type Session } from '../session.js'
 
 /** How a work queue is doing. */

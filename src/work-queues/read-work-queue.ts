@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
-import { check, idSchema } from '../schema/checks.js'
-import type { WorkQueue } from '../schema/records.js'
+import { check, idSchema } from '../model/checks.js'
+import type { WorkQueue } from '../model/work-queue.js'
 import { open, type RequiredTables, type Session } from '../session.js'
 import { findWorkQueue } from './select-work-queues.js'
 

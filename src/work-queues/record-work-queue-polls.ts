@@ -1,8 +1,8 @@
 import { sql } from 'kysely'
 import { z } from 'zod'
-import { check, idSchema, type NowOption, nowShape } from '../schema/checks.js'
-import { hasAnyId } from '../schema/conditions.js'
-import { encodeTime } from '../schema/values.js'
+import { check, idSchema, type NowOption, nowShape } from '../model/checks.js'
+import { hasAnyId } from '../sql/lists.js'
+import { encodeTime } from '../model/values.js'
 import { open, type RequiredTables, type Scope, type Session, write } from '../session.js'
 import { lockWorkQueues } from './lock-work-queues.js'
 

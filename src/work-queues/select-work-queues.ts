@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
-import { decode, selection, workQueueColumns } from '../schema/columns.js'
-import type { WorkQueue } from '../schema/records.js'
+import { decode, selection } from '../model/columns.js'
+import { workQueueColumns } from '../model/work-queue.js'
+import type { WorkQueue } from '../model/work-queue.js'
 import type { Scope } from '../session.js'
 
 /**

@@ -1,4 +1,4 @@
-import { check, idSchema, nameSchema } from '../schema/checks.js'
+import { check, idSchema, nameSchema } from '../model/checks.js'
 import { open, type RequiredTables, type Session } from '../session.js'
 
 /**

@@ -1,10 +1,11 @@
 import { sql } from 'kysely'
 import { z } from 'zod'
-import { check, idSchema, type PageOptions, pageShape } from '../schema/checks.js'
-import { decode, selection, workerColumns } from '../schema/columns.js'
-import { and, type Condition, isOneOf } from '../schema/conditions.js'
-import { page } from '../schema/expressions.js'
-import type { Worker, WorkerStatus } from '../schema/records.js'
+import { check, idSchema, type PageOptions, pageShape } from '../model/checks.js'
+import { decode, selection } from '../model/columns.js'
+import { workerColumns } from '../model/worker.js'
+import { and, type Condition, isOneOf } from '../sql/lists.js'
+import { page } from '../sql/runs.js'
+import type { Worker, WorkerStatus } from '../model/worker.js'
 import { open, type RequiredTables, type Session } from '../session.js'
 
 /** Which workers to read. */

@@ -2,7 +2,7 @@ import * as library from 'kysely-work-queues'
 import { expect, test } from 'vitest'
 import { postgres } from '../support/databases.js'
 import { urlOf } from './database-url.js'
-import { mixedCalls } from './mix/calls.js'
+import { mixedCalls } from './mix/mixed-calls.js'
 import { mix } from './mix/mix.js'
 
 // Every function, by eight PostgreSQL sessions at once, about the same few rows. Seen to fail, with errors of the database,

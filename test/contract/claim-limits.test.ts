@@ -6,11 +6,10 @@ import {
   countWorkQueueActiveSlots,
   getScheduledFlowRuns,
   setFlowRunState,
-  STATE_TYPES,
   updateWorkPool,
   updateWorkQueue,
-  WORK_QUEUE_SLOT_STATES,
 } from 'kysely-work-queues'
+import { STATE_TYPES, WORK_QUEUE_SLOT_STATES } from 'kysely-work-queues/rules'
 import { expect, test } from 'vitest'
 import { describeOnDatabases } from '../support/describe-databases.js'
 import { type Row, testId } from '../support/factory.js'

@@ -5,10 +5,9 @@ import {
   claimScheduledFlowRuns,
   getRunsInWorkQueue,
   getScheduledFlowRuns,
-  openSlots,
   type StateType,
-  WORK_QUEUE_SLOT_STATES,
 } from 'kysely-work-queues'
+import { openSlots, WORK_QUEUE_SLOT_STATES } from 'kysely-work-queues/rules'
 import { expect, test } from 'vitest'
 import { postgres, sqliteMemory } from '../support/databases.js'
 import { type Contract, describeOnDatabases } from '../support/describe-databases.js'

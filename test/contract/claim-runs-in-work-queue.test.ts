@@ -6,8 +6,8 @@ import {
   getRunsInWorkQueue,
   readFlowRun,
   readWorkQueue,
-  STATE_TYPES,
 } from 'kysely-work-queues'
+import { STATE_TYPES } from 'kysely-work-queues/rules'
 import { expect, test } from 'vitest'
 import { describeOnDatabases } from '../support/describe-databases.js'
 import { allRows, type Row, testId } from '../support/factory.js'

@@ -4,8 +4,8 @@ import {
   type ClaimScheduledFlowRunsOptions,
   getScheduledFlowRuns,
   readFlowRun,
-  STATE_TYPES,
 } from 'kysely-work-queues'
+import { STATE_TYPES } from 'kysely-work-queues/rules'
 import { expect, test } from 'vitest'
 import { describeOnDatabases } from '../support/describe-databases.js'
 import { allRows, type Row, testId } from '../support/factory.js'

@@ -1,9 +1,5 @@
-import {
-  countWorkPoolActiveSlots,
-  getScheduledFlowRuns,
-  readWorkPoolSlotHolders,
-  STATE_TYPES,
-} from 'kysely-work-queues'
+import { countWorkPoolActiveSlots, getScheduledFlowRuns, readWorkPoolSlotHolders } from 'kysely-work-queues'
+import { STATE_TYPES } from 'kysely-work-queues/rules'
 import { expect, test } from 'vitest'
 import { describeOnDatabases } from '../support/describe-databases.js'
 import { allRows, type Row, testId } from '../support/factory.js'

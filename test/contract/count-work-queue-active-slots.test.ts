@@ -1,9 +1,5 @@
-import {
-  countWorkQueueActiveSlots,
-  getRunsInWorkQueue,
-  readWorkQueueSlotHolders,
-  STATE_TYPES,
-} from 'kysely-work-queues'
+import { countWorkQueueActiveSlots, getRunsInWorkQueue, readWorkQueueSlotHolders } from 'kysely-work-queues'
+import { STATE_TYPES } from 'kysely-work-queues/rules'
 import { expect, test } from 'vitest'
 import { describeOnDatabases } from '../support/describe-databases.js'
 import { allRows, type Row, testId } from '../support/factory.js'

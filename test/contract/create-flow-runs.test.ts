@@ -6,8 +6,8 @@ import {
   type FlowRunCreate,
   readFlowRun,
   readFlowRuns,
-  STATE_TYPES,
 } from 'kysely-work-queues'
+import { STATE_TYPES } from 'kysely-work-queues/rules'
 import { expect, test } from 'vitest'
 import { describeOnDatabases } from '../support/describe-databases.js'
 import { allRows, testId } from '../support/factory.js'

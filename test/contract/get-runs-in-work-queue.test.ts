@@ -1,11 +1,6 @@
 import { addMilliseconds, addSeconds } from 'date-fns'
-import {
-  getRunsInWorkQueue,
-  type GetRunsInWorkQueueOptions,
-  readFlowRuns,
-  readWorkQueue,
-  STATE_TYPES,
-} from 'kysely-work-queues'
+import { getRunsInWorkQueue, type GetRunsInWorkQueueOptions, readFlowRuns, readWorkQueue } from 'kysely-work-queues'
+import { STATE_TYPES } from 'kysely-work-queues/rules'
 import { expect, test } from 'vitest'
 import { describeOnDatabases } from '../support/describe-databases.js'
 import { allRows, type Row, testId } from '../support/factory.js'

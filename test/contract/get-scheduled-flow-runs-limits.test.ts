@@ -1,5 +1,6 @@
 import { addSeconds } from 'date-fns'
-import { getScheduledFlowRuns, type GetScheduledFlowRunsOptions, STATE_TYPES } from 'kysely-work-queues'
+import { getScheduledFlowRuns, type GetScheduledFlowRunsOptions } from 'kysely-work-queues'
+import { STATE_TYPES } from 'kysely-work-queues/rules'
 import { expect, test } from 'vitest'
 import { describeOnDatabases } from '../support/describe-databases.js'
 import { type Row, testId } from '../support/factory.js'

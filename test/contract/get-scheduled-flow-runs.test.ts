@@ -1,11 +1,6 @@
 import { addMilliseconds, addSeconds } from 'date-fns'
-import {
-  getScheduledFlowRuns,
-  type GetScheduledFlowRunsOptions,
-  readFlowRun,
-  readWorkPool,
-  STATE_TYPES,
-} from 'kysely-work-queues'
+import { getScheduledFlowRuns, type GetScheduledFlowRunsOptions, readFlowRun, readWorkPool } from 'kysely-work-queues'
+import { STATE_TYPES } from 'kysely-work-queues/rules'
 import { expect, test } from 'vitest'
 import { describeOnDatabases } from '../support/describe-databases.js'
 import { allRows, type Row, testId } from '../support/factory.js'

@@ -7,8 +7,8 @@ import {
   markLateFlowRuns,
   readFlowRun,
   readWorkQueueStatus,
-  STATE_TYPES,
 } from 'kysely-work-queues'
+import { STATE_TYPES } from 'kysely-work-queues/rules'
 import { expect, test } from 'vitest'
 import { databases } from '../support/databases.js'
 import { describeOnDatabases } from '../support/describe-databases.js'

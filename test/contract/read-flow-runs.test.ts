@@ -6,8 +6,8 @@ import {
   type FlowRunFilter,
   readFlowRun,
   readFlowRuns,
-  STATE_TYPES,
 } from 'kysely-work-queues'
+import { STATE_TYPES } from 'kysely-work-queues/rules'
 import { beforeEach, expect, test } from 'vitest'
 import { describeOnDatabases } from '../support/describe-databases.js'
 import { testId } from '../support/factory.js'

@@ -7,9 +7,9 @@ import {
   readFlowRun,
   readFlowRuns,
   setFlowRunState,
-  STATE_TYPES,
   type StateType,
 } from 'kysely-work-queues'
+import { STATE_TYPES } from 'kysely-work-queues/rules'
 import { expect, test } from 'vitest'
 import { describeOnDatabases } from '../support/describe-databases.js'
 import { allRows, testId } from '../support/factory.js'

@@ -101,6 +101,7 @@ async function exportedNames(): Promise<Map<string, string[]>> {
   const names = new Map<string, string[]>()
   for (const [entry, file] of [
     ['kysely-work-queues', 'src/index.ts'],
+    ['kysely-work-queues/rules', 'src/rules.ts'],
     ['kysely-work-queues/testing', 'src/testing/index.ts'],
   ] as const) {
     if (!existsSync(join(root, file))) continue

@@ -1,10 +1,10 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type HotCall, hotCalls } from './calls.js'
-import { createDatabase, type PlanDatabase, type Tables } from './databases.js'
-import { type Access, explain } from './explain.js'
-import { record, undone } from './recorder.js'
-import { type Ids, seed } from './seed.js'
+import { type HotCall, hotCalls } from './planned-calls.js'
+import { createDatabase, type PlanDatabase, type Tables } from './plan-database.js'
+import { type Access, explain } from './read-plan.js'
+import { record, undone } from './plan-recorder.js'
+import { type Ids, seed } from './seed-plan-database.js'
 
 /** Asserts how both databases run every hot statement, with statistics absent and fresh. */
 export function describePlans(tables: Tables): void {

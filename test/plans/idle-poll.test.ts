@@ -13,7 +13,7 @@ import {
 import { migrations } from 'kysely-work-queues/migrations'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { factory } from '../support/factory.js'
-import { createDatabase, type Db, type PlanDatabase } from './databases.js'
+import { createDatabase, type Db, type PlanDatabase } from './plan-database.js'
 
 interface Place {
   readonly pool: string

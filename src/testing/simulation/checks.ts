@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { countSchema, nameSchema, prioritySchema, timeSchema } from '../../schema/checks.js'
+import { countSchema, nameSchema, prioritySchema, timeSchema } from '../../model/checks.js'
 import type { RequiredTables, Session } from '../../session.js'
 import { TEST_CLOCK_START } from '../create-test-clock.js'
 import type { SimulatedEvent, SimulatedPollers, SimulatedPool, SimulatedQueue, SimulatedRuns } from './options.js'

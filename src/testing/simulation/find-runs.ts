@@ -1,10 +1,10 @@
 import { claimRunsInWorkQueue } from '../../claims/claim-runs-in-work-queue.js'
 import { claimScheduledFlowRuns } from '../../claims/claim-scheduled-flow-runs.js'
-import { hasAnyId } from '../../schema/conditions.js'
-import type { FlowRun } from '../../schema/records.js'
+import { hasAnyId } from '../../sql/lists.js'
+import type { FlowRun } from '../../model/flow-run.js'
 import { open, type RequiredTables, type Session } from '../../session.js'
-import { getScheduledFlowRuns } from '../../work-pools/get-scheduled-flow-runs.js'
-import { getRunsInWorkQueue } from '../../work-queues/get-runs-in-work-queue.js'
+import { getScheduledFlowRuns } from '../../polls/get-scheduled-flow-runs.js'
+import { getRunsInWorkQueue } from '../../polls/get-runs-in-work-queue.js'
 
 /** What a poller looks at: one queue, one pool, or all pools. */
 export interface Target {

@@ -1,4 +1,4 @@
-import type { FlowRun } from '../../schema/records.js'
+import type { FlowRun } from '../../model/flow-run.js'
 import type { RequiredTables, Session } from '../../session.js'
 import { readWorkQueueSlotHolders } from '../../slots/read-work-queue-slot-holders.js'
 import type { HandOut, Overshoot, SlotCount, SlotOwner } from './history.js'

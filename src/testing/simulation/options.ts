@@ -1,4 +1,4 @@
-import type { WorkQueueTables } from '../../schema/tables.js'
+import type { WorkQueueTables } from '../../model/tables.js'
 import type { Session } from '../../session.js'
 import type { Seconds } from './random.js'
 

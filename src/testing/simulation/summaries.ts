@@ -1,6 +1,6 @@
 import { addSeconds } from 'date-fns/addSeconds'
 import { differenceInMilliseconds } from 'date-fns/differenceInMilliseconds'
-import type { FlowRun } from '../../schema/records.js'
+import type { FlowRun } from '../../model/flow-run.js'
 import type { HandOut, LateStart, NeverStarted } from './history.js'
 import type { Queue } from './world.js'
 

@@ -11,7 +11,7 @@ import {
 import pg from 'pg'
 import type { IsolationLevel } from '../processes/claimers.js'
 import { isDeadlock, isRetryable, random, type Random } from '../random.js'
-import { Choose, type Known, type MixedCall, mixedCalls } from './calls.js'
+import { Choose, type Known, type MixedCall, mixedCalls } from './mixed-calls.js'
 
 export interface MixOptions {
   /** PostgreSQL's. */

@@ -1,0 +1,46 @@
+import { z } from 'zod'
+import { STATE_TYPES, type StateType } from '../rules/states.js'
+import { anyId, type AnyOf, anyText, filterOperator, textSchema, timeSchema } from './checks.js'
+
+/** Which flow runs to read. Absent criteria match everything; those of one key must all hold. */
+export interface FlowRunFilter {
+  /** Whether all keys must match or one of them. Default: `and`. */
+  operator?: 'and' | 'or' | undefined
+  id?: AnyOf<string> | undefined
+  name?: AnyOf<string> | undefined
+  flowId?: AnyOf<string> | undefined
+  deploymentId?: AnyOf<string> | undefined
+  workQueueId?: AnyOf<string> | undefined
+  workQueueName?: AnyOf<string> | undefined
+  stateType?: AnyOf<StateType> | undefined
+  stateName?: AnyOf<string> | undefined
+  tags?:
+    | {
+        /** Has all of these. An empty list matches every run, as every run has all of no tags. */
+        all?: string[] | undefined
+      }
+    | undefined
+  nextScheduledStartTime?:
+    | {
+        /** At this time or before. */
+        before?: Date | undefined
+        /** At this time or after. */
+        after?: Date | undefined
+      }
+    | undefined
+}
+
+/** Checks a {@link FlowRunFilter}. */
+export const flowRunFilterSchema: z.ZodType<FlowRunFilter> = z.strictObject({
+  operator: filterOperator,
+  id: anyId,
+  name: anyText,
+  flowId: anyId,
+  deploymentId: anyId,
+  workQueueId: anyId,
+  workQueueName: anyText,
+  stateType: z.strictObject({ any: z.array(z.enum(STATE_TYPES)).optional() }).optional(),
+  stateName: anyText,
+  tags: z.strictObject({ all: z.array(textSchema).optional() }).optional(),
+  nextScheduledStartTime: z.strictObject({ before: timeSchema.optional(), after: timeSchema.optional() }).optional(),
+})

@@ -1,0 +1,24 @@
+import type { FlowRunStateTable } from './flow-run-state.js'
+import type { FlowRunTable } from './flow-run.js'
+import type { WorkPoolTable } from './work-pool.js'
+import type { WorkQueueTable } from './work-queue.js'
+import type { WorkerTable } from './worker.js'
+
+/**
+ * The tables that this library reads and writes, as Kysely types. A host's database type extends it.
+ *
+ * @example
+ * ```ts
+ * interface Database extends WorkQueueTables {
+ *   invoice: InvoiceTable
+ * }
+ * const db = new Kysely<Database>({ dialect })
+ * ```
+ */
+export interface WorkQueueTables {
+  work_pool: WorkPoolTable
+  work_queue: WorkQueueTable
+  worker: WorkerTable
+  flow_run: FlowRunTable
+  flow_run_state: FlowRunStateTable
+}

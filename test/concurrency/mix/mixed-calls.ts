@@ -1,0 +1,154 @@
+import { subMilliseconds } from 'date-fns'
+import type { Kysely } from 'kysely'
+import * as library from 'kysely-work-queues'
+import type { WorkQueueTables } from 'kysely-work-queues'
+import { STATE_TYPES } from 'kysely-work-queues/rules'
+import { testId } from '../../support/factory.js'
+import type { Random } from '../random.js'
+
+/** Ids of rows that were there a moment ago. */
+export interface Known {
+  readonly pools: readonly string[]
+  readonly queues: readonly string[]
+  readonly runs: readonly string[]
+}
+
+/** Makes a call about rows that are chosen at random. */
+export type MixedCall = (db: Kysely<WorkQueueTables>, choose: Choose) => Promise<unknown>
+
+/** Chooses what a call is about. A row may be gone by then. */
+export class Choose {
+  readonly below: Random
+  readonly #known: Known
+
+  constructor(below: Random, known: Known) {
+    this.below = below
+    this.#known = known
+  }
+
+  one<T>(values: readonly T[], absent: T): T {
+    return values[this.below(values.length)] ?? absent
+  }
+
+  pool(): string {
+    return this.one(this.#known.pools, testId(404))
+  }
+
+  queue(): string {
+    return this.one(this.#known.queues, testId(404))
+  }
+
+  run(): string {
+    return this.one(this.#known.runs, testId(404))
+  }
+
+  /** Up to four queues, in no order. */
+  queues(): string[] {
+    return Array.from({ length: 1 + this.below(4) }, () => this.queue())
+  }
+
+  /** One of a few names, so that calls meet. */
+  name(kind: string): string {
+    return `${kind} ${this.below(kind === 'pool' ? 4 : 9)}`
+  }
+
+  maybe<T>(value: T): T | undefined {
+    return this.below(2) === 0 ? value : undefined
+  }
+
+  limit(): number | null {
+    return this.below(2) === 0 ? null : this.below(6)
+  }
+
+  /** A moment ago: for what is stale, late or silent. */
+  moment(): Date {
+    return subMilliseconds(new Date(), this.below(200))
+  }
+}
+
+/** Every function that takes a session, by its name. */
+export const mixedCalls: Record<string, MixedCall> = {
+  // Queues
+  bulkUpdateWorkQueuePriorities: (db, c) =>
+    library.bulkUpdateWorkQueuePriorities(
+      db,
+      c.pool(),
+      Object.fromEntries(c.queues().map((id, n) => [id, 1 + 3 * n + c.below(3)])),
+    ),
+  createWorkQueue: (db, c) =>
+    library.createWorkQueue(db, {
+      name: c.name('queue'),
+      workPoolId: c.maybe(c.pool()),
+      priority: c.maybe(1 + c.below(5)),
+      concurrencyLimit: c.limit(),
+    }),
+  updateWorkQueue: (db, c) =>
+    library.updateWorkQueue(db, c.queue(), {
+      name: c.maybe(c.name('queue')),
+      priority: c.maybe(1 + c.below(9)),
+      isPaused: c.maybe(c.below(4) === 0),
+      concurrencyLimit: c.maybe(c.limit()),
+    }),
+  deleteWorkQueue: (db, c) => library.deleteWorkQueue(db, c.queue()),
+  ensureWorkQueueExists: (db, c) => library.ensureWorkQueueExists(db, c.below(4) === 0 ? 'default' : c.name('queue')),
+  recordWorkQueuePolls: (db, c) =>
+    library.recordWorkQueuePolls(db, { polledWorkQueueIds: c.queues(), readyWorkQueueIds: c.queues() }),
+  getRunsInWorkQueue: (db, c) => library.getRunsInWorkQueue(db, c.queue(), { limit: c.maybe(c.below(9)) }),
+  readWorkQueue: (db, c) => library.readWorkQueue(db, c.queue()),
+  readWorkQueueByName: (db, c) => library.readWorkQueueByName(db, c.name('queue')),
+  readWorkQueueStatus: (db, c) => library.readWorkQueueStatus(db, c.queue()),
+  readWorkQueues: (db, c) => library.readWorkQueues(db, { workPoolId: c.maybe(c.pool()) }),
+  countWorkQueues: (db, c) => library.countWorkQueues(db, { workPoolId: c.pool() }),
+  // Pools
+  createWorkPool: (db, c) =>
+    library.createWorkPool(db, { name: c.name('pool'), type: 'process', concurrencyLimit: c.limit() }),
+  updateWorkPool: (db, c) =>
+    library.updateWorkPool(db, c.pool(), {
+      isPaused: c.maybe(c.below(4) === 0),
+      concurrencyLimit: c.maybe(c.limit()),
+      description: 'changed',
+    }),
+  // Less often than pools are created.
+  deleteWorkPool: (db, c) => library.deleteWorkPool(db, c.below(3) === 0 ? c.pool() : testId(404)),
+  readWorkPool: (db, c) => library.readWorkPool(db, c.pool()),
+  readWorkPoolByName: (db, c) => library.readWorkPoolByName(db, c.name('pool')),
+  readWorkPools: (db) => library.readWorkPools(db),
+  countWorkPools: (db) => library.countWorkPools(db),
+  getScheduledFlowRuns: (db, c) => library.getScheduledFlowRuns(db, { workPoolIds: [c.pool()], limit: c.below(9) }),
+  // Claims
+  claimRunsInWorkQueue: (db, c) => library.claimRunsInWorkQueue(db, c.queue(), { limit: c.maybe(c.below(5)) }),
+  claimScheduledFlowRuns: (db, c) =>
+    library.claimScheduledFlowRuns(db, { workPoolIds: c.maybe([c.pool(), c.pool()]), limit: 1 + c.below(9) }),
+  releaseStaleClaims: (db, c) => library.releaseStaleClaims(db, { pendingBefore: c.moment(), limit: 20 }),
+  // Slots and explanations
+  countWorkPoolActiveSlots: (db, c) => library.countWorkPoolActiveSlots(db, [c.pool(), c.pool()]),
+  countWorkQueueActiveSlots: (db, c) => library.countWorkQueueActiveSlots(db, c.queues()),
+  readWorkPoolSlotHolders: (db, c) => library.readWorkPoolSlotHolders(db, c.pool()),
+  readWorkQueueSlotHolders: (db, c) => library.readWorkQueueSlotHolders(db, c.queue()),
+  explainFlowRun: (db, c) => library.explainFlowRun(db, c.run()),
+  explainWorkQueue: (db, c) => library.explainWorkQueue(db, c.queue()),
+  // Workers and upkeep
+  recordWorkerHeartbeat: (db, c) => library.recordWorkerHeartbeat(db, c.pool(), c.name('worker')),
+  deleteWorker: (db, c) => library.deleteWorker(db, c.pool(), c.name('worker')),
+  readWorkers: (db, c) => library.readWorkers(db, c.pool()),
+  markLateFlowRuns: (db, c) => library.markLateFlowRuns(db, { scheduledBefore: c.moment(), limit: 20 }),
+  markWorkersOffline: (db) => library.markWorkersOffline(db, { inactivityHeartbeatMultiple: 0 }),
+  markWorkPoolsNotReady: (db) => library.markWorkPoolsNotReady(db),
+  markWorkQueuesNotReady: (db, c) => library.markWorkQueuesNotReady(db, { lastPolledBefore: c.moment() }),
+  // Runs
+  createFlowRuns: (db, c) =>
+    library.createFlowRuns(
+      db,
+      Array.from({ length: 1 + c.below(4) }, () => ({
+        workQueueId: c.maybe(c.queue()),
+        workQueueName: c.maybe(c.name('queue')),
+        flowId: testId(1),
+        idempotencyKey: c.below(4) === 0 ? c.name('key') : undefined,
+        nextScheduledStartTime: c.moment(),
+      })),
+    ),
+  setFlowRunState: (db, c) => library.setFlowRunState(db, c.run(), { type: c.one(STATE_TYPES, 'COMPLETED') }),
+  readFlowRun: (db, c) => library.readFlowRun(db, c.run()),
+  readFlowRuns: (db, c) => library.readFlowRuns(db, { filter: { workQueueId: { any: c.queues() } }, limit: 20 }),
+  countFlowRuns: (db, c) => library.countFlowRuns(db, { filter: { workQueueId: { any: c.queues() } } }),
+}

@@ -1,0 +1,78 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+import { postgres, sqliteMemory } from '../../support/databases.js'
+import { comparable } from './comparable.js'
+import { DIFFERENCES, MAPPING_REASONS, README_REASONS } from './differences.js'
+import { inPrefectsWords } from './errors.js'
+import { replay, type Scenario, type StepTrace } from './replay.js'
+
+// What real Prefect 3.8.8 answered on each database, step by step, replayed through the library. Where the library answers
+// otherwise, that is one of the differences that its README states, and it is checked as exactly that.
+
+const fixtures = fileURLToPath(new URL('fixtures', import.meta.url))
+const families = readdirSync(`${fixtures}/scenarios`)
+const recorded = families.map((family) => ({ family, scenarios: lines<Scenario>(`scenarios/${family}`) }))
+
+for (const kind of [sqliteMemory, postgres]) {
+  describe(`on ${kind.name}`, () => {
+    for (const { family, scenarios } of recorded) {
+      const traces = new Map(
+        lines<{ name: string; results: StepTrace[] }>(`${kind.dialect}/${family}`).map((t) => [t.name, t.results]),
+      )
+      test.each(scenarios.map((scenario) => [scenario.name, scenario] as const))(
+        'answers as Prefect does: %s',
+        async (name, scenario) => {
+          await using database = await kind.create()
+          const answers = await replay(database, scenario)
+          const prefects = traces.get(name) ?? []
+          expect(answers.length, 'as many answers as Prefect gave').toBe(prefects.length)
+          for (const [index, step] of scenario.steps.entries()) {
+            const at = `${name}, step ${index}: ${step.op}`
+            const ours = comparable(answers[index] ?? {})
+            const inTheirs = inPrefectsWords(ours, prefects[index] ?? {}, step)
+            const prefect = comparable(prefects[index] ?? {})
+            const difference = DIFFERENCES.find(
+              (d) => d.scenario === name && d.step === index && (d.on?.includes(kind.dialect) ?? true),
+            )
+            if (difference === undefined) {
+              expect(inTheirs, at).toEqual(prefect)
+            } else {
+              expect(ours, `${at} (${reasonOf(difference.why)})`).toEqual(difference.ours)
+              expect(inTheirs, `${at} no longer differs`).not.toEqual(prefect)
+            }
+          }
+        },
+      )
+    }
+  })
+}
+
+test('every difference is of a step that exists, and is stated once', () => {
+  const steps = new Map(recorded.flatMap(({ scenarios }) => scenarios).map((s) => [s.name, s.steps]))
+  const seen = new Set<string>()
+  for (const { scenario, step, on = ['sqlite', 'postgres'] } of DIFFERENCES) {
+    expect(steps.get(scenario)?.[step], `${scenario} ${step}`).toBeDefined()
+    for (const dialect of on) {
+      expect(seen, 'stated twice').not.toContain(`${scenario} ${step} ${dialect}`)
+      seen.add(`${scenario} ${step} ${dialect}`)
+    }
+  }
+})
+
+test('every difference is one that the README states, by its number', () => {
+  const readme = readFileSync(fileURLToPath(new URL('../../../README.md', import.meta.url)), 'utf8')
+  const stated = readme.replaceAll('**', '').replaceAll(/\s+/g, ' ')
+  for (const reason of Object.values(README_REASONS)) expect(stated).toContain(reason)
+})
+
+function reasonOf(why: keyof typeof README_REASONS | keyof typeof MAPPING_REASONS): string {
+  return { ...README_REASONS, ...MAPPING_REASONS }[why]
+}
+
+function lines<T>(file: string): T[] {
+  return readFileSync(`${fixtures}/${file}`, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as T)
+}

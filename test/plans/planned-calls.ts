@@ -1,0 +1,241 @@
+import {
+  claimRunsInWorkQueue,
+  claimScheduledFlowRuns,
+  countWorkPoolActiveSlots,
+  countWorkQueueActiveSlots,
+  getRunsInWorkQueue,
+  getScheduledFlowRuns,
+  markLateFlowRuns,
+  readWorkPoolSlotHolders,
+  readWorkQueueByName,
+  readWorkQueueSlotHolders,
+  readWorkQueueStatus,
+  releaseStaleClaims,
+} from 'kysely-work-queues'
+import type { Db, Tables } from './plan-database.js'
+import { type Ids, now } from './seed-plan-database.js'
+
+/** A call whose cost must not grow with what is stored. */
+export interface HotCall {
+  readonly title: string
+  readonly call: (db: Db, ids: Ids) => Promise<unknown>
+  /** How many statements at the beginning are none of its own. Default: none. */
+  readonly skips?: number
+  /** The indexes that each of its statements looks things up in, on PostgreSQL and on SQLite if that differs. */
+  readonly postgres: readonly string[]
+  readonly sqlite?: readonly string[]
+  /** Whether it sorts what it reads. */
+  readonly sorts?: boolean
+  /** On whose tables it holds. Default: on both. */
+  readonly tables?: Tables
+  /** The planner's estimate that it must stay below. PostgreSQL only. Default: 100,000, above which PostgreSQL compiles a plan first. */
+  readonly cost?: number
+  /** How many pages each statement may touch. PostgreSQL only. Default: 1,000. */
+  readonly pages?: number
+  /** How many runs and states each statement may read. */
+  readonly rows: number
+}
+
+const limit = 10
+const due = { limit, scheduledBefore: now }
+
+const queuePoll = 'active_by_queue_id, active_by_queue_name, due_by_queue_id, due_by_queue_name'
+const poolPoll = 'active_by_queue_id, due_by_queue_id'
+const poolClaim = 'active_by_queue_id, active_by_queue_name, due_by_queue_id'
+const poolSlots = 'active_by_queue_id'
+/** The insertion of states, and the change of their runs, which are known by id. */
+const entering = ['flow_run_state__flow_run_id_timestamp_desc', 'by id alone']
+/** The queues of the same name, whose limits count the runs that are known by name alone. */
+const namesakes = ['due_by_queue_name', 'work_queue__name']
+const namesakeSlots = 'active_by_queue_id, active_by_queue_name, work_queue__name'
+const queueClaim = [queuePoll, poolSlots, ...namesakes, poolSlots, namesakeSlots, queuePoll, ...entering]
+
+export const hotCalls: readonly HotCall[] = [
+  {
+    title: 'getRunsInWorkQueue of a limited queue',
+    call: (db, { limited }) => getRunsInWorkQueue(db, limited, due),
+    postgres: [queuePoll],
+    rows: 50,
+  },
+  {
+    title: 'getRunsInWorkQueue of a limited queue, whenever they are due',
+    call: (db, { limited }) => getRunsInWorkQueue(db, limited, { limit }),
+    postgres: [queuePoll],
+    rows: 50,
+  },
+  {
+    title: 'getRunsInWorkQueue of an unlimited queue',
+    call: (db, { unlimited }) => getRunsInWorkQueue(db, unlimited, due),
+    postgres: [queuePoll],
+    rows: 50,
+  },
+  {
+    title: 'getRunsInWorkQueue of an unlimited queue, whenever they are due',
+    call: (db, { unlimited }) => getRunsInWorkQueue(db, unlimited, { limit }),
+    postgres: [queuePoll],
+    rows: 50,
+  },
+  {
+    title: 'getRunsInWorkQueue of an idle queue',
+    call: (db, { idle }) => getRunsInWorkQueue(db, idle, due),
+    postgres: [queuePoll],
+    rows: 0,
+  },
+  {
+    title: 'getRunsInWorkQueue of a queue that is far more than full',
+    call: (db, { crowded }) => getRunsInWorkQueue(db, crowded, due),
+    postgres: [queuePoll],
+    rows: 50,
+  },
+  {
+    title: 'getRunsInWorkQueue in a transaction',
+    call: (db, { limited }) => db.transaction().execute((trx) => getRunsInWorkQueue(trx, limited, due)),
+    postgres: [queuePoll],
+    rows: 50,
+  },
+  {
+    title: 'getRunsInWorkQueue of a queue with a tag filter',
+    call: (db, { filtering }) => getRunsInWorkQueue(db, filtering, due),
+    // The first statement finds that the queue has a filter, and no runs.
+    skips: 1,
+    postgres: ['active_by_deployment, due_by_deployment'],
+    // A filter may name many deployments, and no index has the runs of all of them in order.
+    sorts: true,
+    // On Prefect's tables, its own indexes of states win. Such queues are deprecated.
+    tables: 'our tables',
+    rows: 100,
+  },
+  {
+    title: 'getScheduledFlowRuns of a pool',
+    call: (db, { pool }) => getScheduledFlowRuns(db, { workPoolIds: [pool], ...due }),
+    postgres: [poolPoll],
+    rows: 250,
+  },
+  {
+    title: 'getScheduledFlowRuns of a pool, whenever they are due',
+    call: (db, { pool }) => getScheduledFlowRuns(db, { workPoolIds: [pool], limit }),
+    postgres: [poolPoll],
+    rows: 250,
+  },
+  {
+    title: 'getScheduledFlowRuns of queues of a pool',
+    call: (db, { pool, limited, unlimited }) =>
+      getScheduledFlowRuns(db, { workPoolIds: [pool], workQueueIds: [limited, unlimited], ...due }),
+    postgres: [poolPoll],
+    rows: 250,
+  },
+  {
+    title: 'getScheduledFlowRuns of a pool that is far more than full',
+    call: (db, { crowdedPool }) => getScheduledFlowRuns(db, { workPoolIds: [crowdedPool], ...due }),
+    postgres: [poolPoll],
+    rows: 200,
+  },
+  {
+    title: 'getScheduledFlowRuns of queues, between two times',
+    call: (db, { limited, unlimited }) =>
+      getScheduledFlowRuns(db, { workQueueIds: [limited, unlimited], scheduledAfter: new Date('2030-01-01'), ...due }),
+    postgres: [poolPoll],
+    rows: 250,
+  },
+  {
+    title: 'getScheduledFlowRuns of a pool, by start time alone',
+    call: (db, { pool }) => getScheduledFlowRuns(db, { workPoolIds: [pool], respectQueuePriorities: false, ...due }),
+    postgres: [poolPoll],
+    // The planner expects ten steps, where there is one.
+    cost: 1_000_000,
+    rows: 250,
+  },
+  {
+    title: 'getScheduledFlowRuns of all pools',
+    call: (db) => getScheduledFlowRuns(db, due),
+    postgres: [poolPoll],
+    // A thousand queues, each looked at once; the planner thinks of five times as many, and of full ones.
+    pages: 25_000,
+    cost: 2_000_000,
+    rows: 750,
+  },
+  {
+    title: 'getScheduledFlowRuns in a transaction',
+    call: (db, { pool }) =>
+      db.transaction().execute((trx) => getScheduledFlowRuns(trx, { workPoolIds: [pool], ...due })),
+    postgres: [poolPoll],
+    rows: 250,
+  },
+  {
+    title: 'claimRunsInWorkQueue of a limited queue',
+    call: (db, { limited }) => claimRunsInWorkQueue(db, limited, due),
+    postgres: queueClaim,
+    // The namesake's slots too. On SQLite they are counted up to the largest limit of all, which is 200.
+    rows: 250,
+  },
+  {
+    title: 'claimRunsInWorkQueue of an unlimited queue',
+    call: (db, { unlimited }) => claimRunsInWorkQueue(db, unlimited, due),
+    postgres: queueClaim,
+    rows: 100,
+  },
+  {
+    title: 'claimScheduledFlowRuns of a pool',
+    call: (db, { pool }) => claimScheduledFlowRuns(db, { workPoolIds: [pool], ...due }),
+    postgres: [poolClaim, poolClaim, poolClaim, ...entering],
+    sqlite: [poolClaim, poolClaim, ...entering],
+    rows: 250,
+  },
+  {
+    title: 'readWorkQueueStatus',
+    call: (db, { limited }) => readWorkQueueStatus(db, limited, { now }),
+    postgres: ['late_by_queue_id, late_by_queue_name'],
+    rows: 8,
+  },
+  {
+    title: 'countWorkQueueActiveSlots',
+    call: (db, { limited, unlimited, idle }) => countWorkQueueActiveSlots(db, [limited, unlimited, idle]),
+    postgres: ['active_by_queue_id, active_by_queue_name'],
+    rows: 16,
+  },
+  {
+    title: 'countWorkPoolActiveSlots',
+    call: (db, { pool }) => countWorkPoolActiveSlots(db, [pool]),
+    postgres: ['active_by_queue_id'],
+    rows: 60,
+  },
+  {
+    title: 'readWorkQueueSlotHolders',
+    call: (db, { limited }) => readWorkQueueSlotHolders(db, limited),
+    postgres: ['active_by_queue_id, active_by_queue_name, flow_run_state__flow_run_id_timestamp_desc'],
+    // All of them are asked for, by run id.
+    sorts: true,
+    // On Prefect's tables without statistics, states are looked up by their type too.
+    tables: 'our tables',
+    rows: 100,
+  },
+  {
+    title: 'readWorkPoolSlotHolders',
+    call: (db, { pool }) => readWorkPoolSlotHolders(db, pool, { limitPerQueue: 10 }),
+    postgres: ['active_by_queue_id, flow_run_state__flow_run_id_timestamp_desc'],
+    // All of them are asked for, by run id.
+    sorts: true,
+    // On Prefect's tables without statistics, states are looked up by their type too.
+    tables: 'our tables',
+    cost: 500_000,
+    rows: 250,
+  },
+  {
+    title: 'readWorkQueueByName',
+    call: (db) => readWorkQueueByName(db, 'queue 10'),
+    postgres: ['work_queue__name'],
+    rows: 0,
+  },
+  {
+    title: 'markLateFlowRuns',
+    call: (db) => markLateFlowRuns(db, { scheduledBefore: now, limit, now }),
+    postgres: ['not_yet_late', ...entering],
+    rows: 10,
+  },
+  {
+    title: 'releaseStaleClaims',
+    call: (db) => releaseStaleClaims(db, { pendingBefore: now, limit, now }),
+    postgres: ['pending', ...entering],
+    rows: 10,
+  },
+]
