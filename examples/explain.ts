@@ -1,5 +1,5 @@
 // Why does this run not start? Explanations of runs that are paused, full, behind, not due, not polled, and handed out.
-// Run it with `npm run explain`.
+// Run it with `npm run example:explain`.
 
 import { addMinutes, subMinutes } from 'date-fns'
 import {

@@ -1,5 +1,5 @@
 // The main job on SQLite in memory: queues with priorities and limits, runs, polls, claims, a pause, and health.
-// Run it with `npm run quickstart`.
+// Run it with `npm run example:quickstart`.
 
 import SQLite from 'better-sqlite3'
 import { addMinutes, subMinutes, subSeconds } from 'date-fns'

@@ -10,7 +10,7 @@ import { describeOnDatabases } from '../support/describe-databases.js'
 import { startServer, type TestServer } from './serve.js'
 
 // Prefect's own command line against the example's server. Runs where `PREFECT_COMMAND` names the command, as it does in
-// `npm run check:prefect`.
+// `npm run test:prefect`.
 
 const command = process.env['PREFECT_COMMAND']
 

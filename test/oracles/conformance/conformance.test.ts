@@ -3,12 +3,12 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { postgres, sqliteMemory } from '../../support/databases.js'
 import { comparable } from './comparable.js'
-import { DIFFERENCES, MAPPING_REASONS, README_REASONS } from './differences.js'
+import { DIFFERENCES, MAPPING_REASONS, STATED_REASONS } from './differences.js'
 import { inPrefectsWords } from './errors.js'
 import { replay, type Scenario, type StepTrace } from './replay.js'
 
 // What real Prefect 3.8.8 answered on each database, step by step, replayed through the library. Where the library answers
-// otherwise, that is one of the differences that its README states, and it is checked as exactly that.
+// otherwise, that is one of the differences that docs/coming-from-prefect.md states, and it is checked as exactly that.
 
 const fixtures = fileURLToPath(new URL('fixtures', import.meta.url))
 const families = readdirSync(`${fixtures}/scenarios`)
@@ -60,14 +60,14 @@ test('every difference is of a step that exists, and is stated once', () => {
   }
 })
 
-test('every difference is one that the README states, by its number', () => {
-  const readme = readFileSync(fileURLToPath(new URL('../../../README.md', import.meta.url)), 'utf8')
-  const stated = readme.replaceAll('**', '').replaceAll(/\s+/g, ' ')
-  for (const reason of Object.values(README_REASONS)) expect(stated).toContain(reason)
+test('every difference is one that docs/coming-from-prefect.md states, by its number', () => {
+  const page = readFileSync(fileURLToPath(new URL('../../../docs/coming-from-prefect.md', import.meta.url)), 'utf8')
+  const stated = page.replaceAll('**', '').replaceAll(/\s+/g, ' ')
+  for (const reason of Object.values(STATED_REASONS)) expect(stated).toContain(reason)
 })
 
-function reasonOf(why: keyof typeof README_REASONS | keyof typeof MAPPING_REASONS): string {
-  return { ...README_REASONS, ...MAPPING_REASONS }[why]
+function reasonOf(why: keyof typeof STATED_REASONS | keyof typeof MAPPING_REASONS): string {
+  return { ...STATED_REASONS, ...MAPPING_REASONS }[why]
 }
 
 function lines<T>(file: string): T[] {

@@ -7,15 +7,14 @@ import { READ_DIFFERENCES } from './differences/reads.js'
 import { UPDATE_DIFFERENCES } from './differences/updates.js'
 import type { StepTrace } from './replay.js'
 
-/** Why the library answers otherwise: how the README begins to state it, with its number there. */
-export const README_REASONS = {
+/** Why the library answers otherwise: how docs/coming-from-prefect.md begins to state it, with its number there. */
+export const STATED_REASONS = {
   membership: '1. Membership.',
   priorities: '2. Priorities stay unique after every write.',
   order: '4. Order is total',
   literal: '5. `startsWith` is literal',
-  paused: '8. A poll never turns a paused queue READY, and a queue created paused is PAUSED.',
-  checks:
-    '9. Updates are checked like creates, and numbers that a database would refuse are refused before it is asked.',
+  paused: '8. Recording a poll never turns a paused queue READY, and a queue created paused is PAUSED.',
+  checks: '9. Updates are checked like creates, and numbers the database cannot store are rejected before any query.',
   emptyList: '10. An empty list of ids or prefixes matches nothing.',
   template: '11. `baseJobTemplate` is not inspected.',
 } as const
@@ -33,7 +32,7 @@ export interface Difference {
   readonly step: number
   /** On which database, where Prefect's own answer differs between them. Default: on both. */
   readonly on?: readonly ('sqlite' | 'postgres')[]
-  readonly why: keyof typeof README_REASONS | keyof typeof MAPPING_REASONS
+  readonly why: keyof typeof STATED_REASONS | keyof typeof MAPPING_REASONS
   /** What else there is to know, such as that the step only follows from one before. */
   readonly also?: string
   /** The library's answer, whole. */
