@@ -7,7 +7,7 @@ import { enterStates } from '../flow-runs/enter-states.js'
 import { check, countSchema, idSchema, lateNowShape, type NowOption, timeSchema } from '../model/checks.js'
 import { handOutOrder, isDue, membership, NO_LIMIT } from '../sql/runs.js'
 import { decodeInteger, encodeTime } from '../model/values.js'
-import { open, type RequiredTables, type Scope, type Session, write } from '../session.js'
+import { open, type RequiredTables, type Scope, type Session, transact } from '../session.js'
 import { activeOfPool } from '../slots/active-of-pool.js'
 import { pollWorkQueue, type RunsInWorkQueue } from '../polls/queue-poll.js'
 import { lockLimits, readLimitOwners } from './lock-limits.js'
@@ -60,27 +60,28 @@ export async function claimRunsInWorkQueue<DB extends RequiredTables>(
   const workQueueId = check(idSchema, id, 'id')
   const { now, ...poll } = check(optionsSchema, options)
 
-  // A look first, so that the usual claim, which finds nothing or a full pool, takes no lock. Inside a transaction, SQLite needs
-  // the write first.
-  if (!session.isTransaction) {
-    const scope = open(session)
-    const seen = await pollWorkQueue(scope, workQueueId, { ...poll, lock: false })
-    if (seen.runs.length === 0) return seen
-    if ((await readOpenPoolSlots(scope, seen.workQueue.workPoolId)) === 0) return { ...seen, runs: [] }
-  }
-  return await write(session, async (scope) => {
-    const turn = await takeTurn(scope, workQueueId, poll)
-    const found = await pollWorkQueue(scope, workQueueId, {
-      ...poll,
-      ...turn,
-      lock: true,
-      states: WORK_QUEUE_SLOT_STATES,
-      onlyUnlimited: true,
-    })
-    return {
-      workQueue: found.workQueue,
-      runs: await enterStates(scope, found.runs, { type: 'PENDING' }, now),
+  return await open(session, async (scope) => {
+    // A look first, so that the usual claim, which finds nothing or a full pool, takes no lock. Inside a transaction, SQLite needs
+    // the write first.
+    if (!scope.isTransaction) {
+      const seen = await pollWorkQueue(scope, workQueueId, { ...poll, lock: false })
+      if (seen.runs.length === 0) return seen
+      if ((await readOpenPoolSlots(scope, seen.workQueue.workPoolId)) === 0) return { ...seen, runs: [] }
     }
+    return await transact(scope, async (transaction) => {
+      const turn = await takeTurn(transaction, workQueueId, poll)
+      const found = await pollWorkQueue(transaction, workQueueId, {
+        ...poll,
+        ...turn,
+        lock: true,
+        states: WORK_QUEUE_SLOT_STATES,
+        onlyUnlimited: true,
+      })
+      return {
+        workQueue: found.workQueue,
+        runs: await enterStates(transaction, found.runs, { type: 'PENDING' }, now),
+      }
+    })
   })
 }
 

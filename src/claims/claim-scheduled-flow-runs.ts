@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { WORK_QUEUE_SLOT_STATES } from '../rules/states.js'
 import { enterStates } from '../flow-runs/enter-states.js'
 import { check, countSchema, idSchema, lateNowShape, type NowOption, timeSchema } from '../model/checks.js'
-import { open, type RequiredTables, type Scope, type Session, write } from '../session.js'
+import { open, type RequiredTables, type Scope, type Session, transact } from '../session.js'
 import type { SlotRule } from '../slots/active-of-queue.js'
 import { DEFAULT_POOL_POLL_LIMIT } from '../polls/get-scheduled-flow-runs.js'
 import { type PoolPoll, pollPools, type ScheduledFlowRun } from '../polls/pool-poll.js'
@@ -61,23 +61,25 @@ export async function claimScheduledFlowRuns<DB extends RequiredTables>(
   const { now, ...asked } = check(optionsSchema, options)
   const poll: PoolPoll = { ...asked, respectQueuePriorities: true, lock: false }
 
-  // A look first, so that the usual claim, which finds nothing, takes no lock. Inside a transaction, SQLite needs the write first.
-  if (!session.isTransaction && (await pollPools(open(session), poll, CLAIM_SLOTS)).length === 0) return []
+  return await open(session, async (scope) => {
+    // A look first, so that the usual claim, which finds nothing, takes no lock. Inside a transaction, SQLite needs the write first.
+    if (!scope.isTransaction && (await pollPools(scope, poll, CLAIM_SLOTS)).length === 0) return []
 
-  return await write(session, async (scope) => {
-    const held = scope.dialect === 'postgres' ? await takeTurns(scope, poll) : poll
-    if (held === undefined) return []
-    const found = await pollPools(scope, { ...held, lock: true }, CLAIM_SLOTS)
-    const flowRuns = await enterStates(
-      scope,
-      found.map(({ flowRun }) => flowRun),
-      { type: 'PENDING' },
-      now,
-    )
-    const places = new Map(found.map((place) => [place.flowRun.id, place]))
-    return flowRuns.flatMap((flowRun) => {
-      const place = places.get(flowRun.id)
-      return place === undefined ? [] : [{ ...place, flowRun }]
+    return await transact(scope, async (transaction) => {
+      const held = transaction.dialect === 'postgres' ? await takeTurns(transaction, poll) : poll
+      if (held === undefined) return []
+      const found = await pollPools(transaction, { ...held, lock: true }, CLAIM_SLOTS)
+      const flowRuns = await enterStates(
+        transaction,
+        found.map(({ flowRun }) => flowRun),
+        { type: 'PENDING' },
+        now,
+      )
+      const places = new Map(found.map((place) => [place.flowRun.id, place]))
+      return flowRuns.flatMap((flowRun) => {
+        const place = places.get(flowRun.id)
+        return place === undefined ? [] : [{ ...place, flowRun }]
+      })
     })
   })
 }

@@ -50,12 +50,13 @@ export async function explainFlowRun<DB extends RequiredTables>(
 ): Promise<FlowRunExplanation> {
   const id = check(idSchema, flowRunId, 'flowRunId')
   const { now } = check(nowOptionSchema, options)
-  const scope = open(session)
-  const [run] = await selectFlowRuns(scope, sql`run.id = ${id}`)
-  if (run === undefined) throw new FlowRunNotFoundError(id)
+  return await open(session, async (scope) => {
+    const [run] = await selectFlowRuns(scope, sql`run.id = ${id}`)
+    if (run === undefined) throw new FlowRunNotFoundError(id)
 
-  const { handedOut, reasons } = await judge(scope, run, now)
-  return { flowRunId: id, handedOut, reasons: [...reasons] }
+    const { handedOut, reasons } = await judge(scope, run, now)
+    return { flowRunId: id, handedOut, reasons: [...reasons] }
+  })
 }
 
 /** A run that is known by its queue's name alone belongs to every queue of that name, and one that hands it out is enough. */

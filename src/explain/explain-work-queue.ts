@@ -59,41 +59,42 @@ export async function explainWorkQueue<DB extends RequiredTables>(
 ): Promise<WorkQueueExplanation> {
   const workQueueId = check(idSchema, id, 'id')
   const { now } = check(nowOptionSchema, options)
-  const scope = open(session)
-  const found = await readQueueAndPool(scope, workQueueId)
-  if (found === undefined) throw new WorkQueueNotFoundError(workQueueId)
+  return await open(session, async (scope) => {
+    const found = await readQueueAndPool(scope, workQueueId)
+    if (found === undefined) throw new WorkQueueNotFoundError(workQueueId)
 
-  const { queue, pool } = found
-  const { members, states } = candidatesOf(scope, queue)
-  const count = (condition: Condition): Promise<number> => countRuns(scope, members, condition, COUNT_LIMIT)
-  const queueFacts = await readQueueFacts(scope, queue)
-  const poolFacts = await readPoolFacts(scope, pool)
-  const due = await count(isDue(sql`${encodeTime(now, scope.dialect)}`))
-  const nextStartTime = await readNextStartTime(scope, members)
+    const { queue, pool } = found
+    const { members, states } = candidatesOf(scope, queue)
+    const count = (condition: Condition): Promise<number> => countRuns(scope, members, condition, COUNT_LIMIT)
+    const queueFacts = await readQueueFacts(scope, queue)
+    const poolFacts = await readPoolFacts(scope, pool)
+    const due = await count(isDue(sql`${encodeTime(now, scope.dialect)}`))
+    const nextStartTime = await readNextStartTime(scope, members)
 
-  const reasons: ReasonFacts[] = []
-  if (queue.isPaused) reasons.push({ kind: 'queue-paused', workQueueId, workQueueName: queue.name })
-  if (pool.isPaused) reasons.push({ kind: 'pool-paused', workPoolId: pool.id, workPoolName: pool.name })
-  reasons.push(...fullness(queueFacts, poolFacts))
-  if (due === 0) reasons.push({ kind: 'nothing-due', nextStartTime })
-  reasons.push(...warningsOf(queueFacts, poolFacts, now))
-  return {
-    workQueueId,
-    workQueueName: queue.name,
-    workPoolId: pool.id,
-    workPoolName: pool.name,
-    status: queue.status,
-    lastPolled: queue.lastPolled,
-    scheduled: await count(isScheduled),
-    due,
-    late: await count(isLate),
-    active: await count(occupiesSlot(states)),
-    countLimit: COUNT_LIMIT,
-    openSlots: orNull(queueFacts.openSlots),
-    openPoolSlots: orNull(poolFacts.openSlots),
-    nextStartTime,
-    reasons: reasons.map(toReason),
-  }
+    const reasons: ReasonFacts[] = []
+    if (queue.isPaused) reasons.push({ kind: 'queue-paused', workQueueId, workQueueName: queue.name })
+    if (pool.isPaused) reasons.push({ kind: 'pool-paused', workPoolId: pool.id, workPoolName: pool.name })
+    reasons.push(...fullness(queueFacts, poolFacts))
+    if (due === 0) reasons.push({ kind: 'nothing-due', nextStartTime })
+    reasons.push(...warningsOf(queueFacts, poolFacts, now))
+    return {
+      workQueueId,
+      workQueueName: queue.name,
+      workPoolId: pool.id,
+      workPoolName: pool.name,
+      status: queue.status,
+      lastPolled: queue.lastPolled,
+      scheduled: await count(isScheduled),
+      due,
+      late: await count(isLate),
+      active: await count(occupiesSlot(states)),
+      countLimit: COUNT_LIMIT,
+      openSlots: orNull(queueFacts.openSlots),
+      openPoolSlots: orNull(poolFacts.openSlots),
+      nextStartTime,
+      reasons: reasons.map(toReason),
+    }
+  })
 }
 
 function orNull(openSlots: number): number | null {

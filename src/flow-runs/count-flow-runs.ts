@@ -29,9 +29,10 @@ export async function countFlowRuns<DB extends RequiredTables>(
   options: CountFlowRunsOptions = {},
 ): Promise<number> {
   const { filter } = check(optionsSchema, options)
-  const { db, dialect, tables } = open(session)
-  const { rows } = await sql<{ count: unknown }>`
+  return await open(session, async ({ db, dialect, tables }) => {
+    const { rows } = await sql<{ count: unknown }>`
     select count(*) as count from ${tables.flow_run} as run where ${matchesFlowRunFilter(filter ?? {}, dialect)}
   `.execute(db)
-  return decodeInteger(rows[0]?.count)
+    return decodeInteger(rows[0]?.count)
+  })
 }

@@ -20,6 +20,6 @@ export async function readFlowRun<DB extends RequiredTables>(
   id: string,
 ): Promise<FlowRun | undefined> {
   const flowRunId = check(idSchema, id, 'id')
-  const [run] = await selectFlowRuns(open(session), sql`run.id = ${flowRunId}`)
+  const [run] = await open(session, (scope) => selectFlowRuns(scope, sql`run.id = ${flowRunId}`))
   return run
 }

@@ -31,10 +31,11 @@ export async function readFlowRuns<DB extends RequiredTables>(
   options: ReadFlowRunsOptions = {},
 ): Promise<FlowRun[]> {
   const { filter, limit, offset } = check(optionsSchema, options)
-  const scope = open(session)
-  return await selectFlowRuns(
-    scope,
-    matchesFlowRunFilter(filter ?? {}, scope.dialect),
-    sql`order by run.id asc ${page({ limit, offset })}`,
-  )
+  return await open(session, async (scope) => {
+    return await selectFlowRuns(
+      scope,
+      matchesFlowRunFilter(filter ?? {}, scope.dialect),
+      sql`order by run.id asc ${page({ limit, offset })}`,
+    )
+  })
 }

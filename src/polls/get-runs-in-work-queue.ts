@@ -41,7 +41,7 @@ export async function getRunsInWorkQueue<DB extends RequiredTables>(
 ): Promise<RunsInWorkQueue> {
   const workQueueId = check(idSchema, id, 'id')
   const poll = check(optionsSchema, options)
-  const scope = open(session)
-
-  return await pollWorkQueue(scope, workQueueId, { ...poll, lock: scope.isTransaction })
+  return await open(session, async (scope) => {
+    return await pollWorkQueue(scope, workQueueId, { ...poll, lock: scope.isTransaction })
+  })
 }

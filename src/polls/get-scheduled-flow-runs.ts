@@ -65,6 +65,7 @@ export async function getScheduledFlowRuns<DB extends RequiredTables>(
   options: GetScheduledFlowRunsOptions = {},
 ): Promise<ScheduledFlowRun[]> {
   const poll = check(optionsSchema, options)
-  const scope = open(session)
-  return await pollPools(scope, { ...poll, lock: scope.isTransaction }, POOL_POLL_SLOTS)
+  return await open(session, async (scope) => {
+    return await pollPools(scope, { ...poll, lock: scope.isTransaction }, POOL_POLL_SLOTS)
+  })
 }

@@ -27,8 +27,8 @@ export async function countWorkPoolActiveSlots<DB extends RequiredTables>(
   ids: readonly string[],
 ): Promise<Map<string, number>> {
   const workPoolIds = check(idsSchema, ids, 'ids')
-  const { db, dialect, tables } = open(session)
-  const { rows } = await sql<{ id: string; active: unknown }>`
+  return await open(session, async ({ db, dialect, tables }) => {
+    const { rows } = await sql<{ id: string; active: unknown }>`
     select pool.id, (
       select coalesce(sum((
         select count(*) from ${tables.flow_run} as run
@@ -39,5 +39,6 @@ export async function countWorkPoolActiveSlots<DB extends RequiredTables>(
     from ${tables.work_pool} as pool
     where ${hasAnyId('pool.id', workPoolIds, dialect)}
   `.execute(db)
-  return new Map(rows.map(({ id, active }) => [id, decodeInteger(active)]))
+    return new Map(rows.map(({ id, active }) => [id, decodeInteger(active)]))
+  })
 }

@@ -32,25 +32,26 @@ export async function countWorkQueueActiveSlots<DB extends RequiredTables>(
   ids: readonly string[],
 ): Promise<Map<string, number>> {
   const workQueueIds = check(idsSchema, ids, 'ids')
-  const scope = open(session)
-  const { db, dialect, tables } = scope
-  const active = membership({ id: sql`queue.id`, name: sql`queue.name` }).map(
-    (isMember): RawBuilder<unknown> => sql`(
+  return await open(session, async (scope) => {
+    const { db, dialect, tables } = scope
+    const active = membership({ id: sql`queue.id`, name: sql`queue.name` }).map(
+      (isMember): RawBuilder<unknown> => sql`(
       select count(*) from ${tables.flow_run} as run where ${isMember} and ${occupiesSlot(WORK_QUEUE_SLOT_STATES)})`,
-  )
-  const filter = dialect === 'postgres' ? sql`cast(queue.filter as text)` : sql`queue.filter`
-  const { rows } = await sql<{ id: string; filter: unknown; active: unknown }>`
+    )
+    const filter = dialect === 'postgres' ? sql`cast(queue.filter as text)` : sql`queue.filter`
+    const { rows } = await sql<{ id: string; filter: unknown; active: unknown }>`
     select queue.id, ${filter} as filter, case when not ${hasFilter('queue')} then ${sql.join(active, sql` + `)} end as active
     from ${tables.work_queue} as queue
     where ${hasAnyId('queue.id', workQueueIds, dialect)}
   `.execute(db)
 
-  const counts = new Map<string, number>()
-  for (const row of rows) {
-    const queueFilter = workQueueColumns.filter.decode(row.filter)
-    counts.set(row.id, queueFilter === null ? decodeInteger(row.active) : await countMatching(scope, queueFilter))
-  }
-  return counts
+    const counts = new Map<string, number>()
+    for (const row of rows) {
+      const queueFilter = workQueueColumns.filter.decode(row.filter)
+      counts.set(row.id, queueFilter === null ? decodeInteger(row.active) : await countMatching(scope, queueFilter))
+    }
+    return counts
+  })
 }
 
 async function countMatching({ db, dialect, tables }: Scope, filter: QueueFilter): Promise<number> {

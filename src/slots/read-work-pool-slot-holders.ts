@@ -40,29 +40,29 @@ export async function readWorkPoolSlotHolders<DB extends RequiredTables>(
 ): Promise<SlotHolder[]> {
   const workPoolId = check(idSchema, id, 'id')
   const { workQueueIds, limitPerQueue } = check(optionsSchema, options)
-  const scope = open(session)
-  const { db, dialect, tables } = scope
+  return await open(session, async (scope) => {
+    const { db, dialect, tables } = scope
 
-  const conditions: Condition[] = [sql`queue.work_pool_id = ${workPoolId}`]
-  if (workQueueIds !== undefined) conditions.push(hasAnyId('queue.id', workQueueIds, dialect))
-  const isWithinLimit =
-    workQueueIds === undefined || limitPerQueue === undefined
-      ? sql`1 = 1`
-      : sql`holder.place_in_queue <= ${sql.lit(limitPerQueue)}`
-  // By id first: for whole rows, SQLite without statistics takes the index of all runs of the queue. Queue by queue, by `lateral`:
-  // as a join, PostgreSQL with fresh statistics scanned all runs.
-  const isActive = and([isMemberById(sql`queue.id`), occupiesSlot(WORK_POOL_SLOT_STATES)])
-  const active =
-    dialect === 'postgres'
-      ? sql`lateral (
+    const conditions: Condition[] = [sql`queue.work_pool_id = ${workPoolId}`]
+    if (workQueueIds !== undefined) conditions.push(hasAnyId('queue.id', workQueueIds, dialect))
+    const isWithinLimit =
+      workQueueIds === undefined || limitPerQueue === undefined
+        ? sql`1 = 1`
+        : sql`holder.place_in_queue <= ${sql.lit(limitPerQueue)}`
+    // By id first: for whole rows, SQLite without statistics takes the index of all runs of the queue. Queue by queue, by `lateral`:
+    // as a join, PostgreSQL with fresh statistics scanned all runs.
+    const isActive = and([isMemberById(sql`queue.id`), occupiesSlot(WORK_POOL_SLOT_STATES)])
+    const active =
+      dialect === 'postgres'
+        ? sql`lateral (
           select run.id, run.work_queue_id from ${tables.flow_run} as run where ${isActive} ${orderOfActiveRuns}
         ) as run`
-      : sql`${tables.flow_run} as run on ${isActive}`
-  const byId =
-    dialect === 'postgres'
-      ? sql`cross join lateral (select * from ${tables.flow_run} as run where run.id = holder.id limit 1) as run`
-      : sql`join ${tables.flow_run} as run on run.id = holder.id`
-  const { rows } = await sql<{ slotAcquiredAt: unknown }>`
+        : sql`${tables.flow_run} as run on ${isActive}`
+    const byId =
+      dialect === 'postgres'
+        ? sql`cross join lateral (select * from ${tables.flow_run} as run where run.id = holder.id limit 1) as run`
+        : sql`join ${tables.flow_run} as run on run.id = holder.id`
+    const { rows } = await sql<{ slotAcquiredAt: unknown }>`
     select ${selection(flowRunColumns, dialect, 'run')}, ${slotAcquiredAt(scope)} as "slotAcquiredAt"
     from (
       select run.id, row_number() over (partition by run.work_queue_id order by run.id) as place_in_queue
@@ -74,5 +74,6 @@ export async function readWorkPoolSlotHolders<DB extends RequiredTables>(
     where ${isWithinLimit}
     order by run.id asc
   `.execute(db)
-  return rows.map(toSlotHolder)
+    return rows.map(toSlotHolder)
+  })
 }

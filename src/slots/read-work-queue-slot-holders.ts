@@ -32,17 +32,18 @@ export async function readWorkQueueSlotHolders<DB extends RequiredTables>(
 ): Promise<SlotHolder[]> {
   const workQueueId = check(idSchema, id, 'id')
   const range = check(optionsSchema, options)
-  const scope = open(session)
-  const queue = await findWorkQueue(scope, sql`queue.id = ${workQueueId}`)
-  if (queue === undefined) return []
+  return await open(session, async (scope) => {
+    const queue = await findWorkQueue(scope, sql`queue.id = ${workQueueId}`)
+    if (queue === undefined) return []
 
-  const holders =
-    queue.filter === null
-      ? membership({ id: sql`${queue.id}`, name: sql`${queue.name}` }).map(
-          (isMember) => sql`${isMember} and ${occupiesSlot(WORK_QUEUE_SLOT_STATES)}`,
-        )
-      : [sql`${matchesQueueFilter(queue.filter, scope.dialect)} and ${occupiesSlot(FILTER_QUEUE_SLOT_STATES)}`]
-  return await selectHolders(scope, holders, page(range))
+    const holders =
+      queue.filter === null
+        ? membership({ id: sql`${queue.id}`, name: sql`${queue.name}` }).map(
+            (isMember) => sql`${isMember} and ${occupiesSlot(WORK_QUEUE_SLOT_STATES)}`,
+          )
+        : [sql`${matchesQueueFilter(queue.filter, scope.dialect)} and ${occupiesSlot(FILTER_QUEUE_SLOT_STATES)}`]
+    return await selectHolders(scope, holders, page(range))
+  })
 }
 
 async function selectHolders(

@@ -8,7 +8,7 @@ import type { WorkQueueCreate } from '../model/work-queue.js'
 import type { FlowRun } from '../model/flow-run.js'
 import type { WorkPool } from '../model/work-pool.js'
 import type { WorkQueue } from '../model/work-queue.js'
-import type { RequiredTables, Session } from '../session.js'
+import { open, type RequiredTables, type Session } from '../session.js'
 import { countWorkPools } from '../work-pools/count-work-pools.js'
 import { createWorkPool } from '../work-pools/create-work-pool.js'
 import { readWorkPoolByName } from '../work-pools/read-work-pool-by-name.js'
@@ -40,12 +40,14 @@ export async function makeWorkPool<DB extends RequiredTables>(
   input: WorkPoolInput = {},
   options: NowOption = {},
 ): Promise<WorkPool> {
-  let { name } = input
-  for (let number = (await countWorkPools(session)) + 1; name === undefined; number++) {
-    const free = `pool-${number}`
-    if ((await readWorkPoolByName(session, free)) === undefined) name = free
-  }
-  return await createWorkPool(session, { ...withDefaults({ type: 'process' }, input), name }, options)
+  return await open(session, async ({ db }) => {
+    let { name } = input
+    for (let number = (await countWorkPools(db)) + 1; name === undefined; number++) {
+      const free = `pool-${number}`
+      if ((await readWorkPoolByName(db, free)) === undefined) name = free
+    }
+    return await createWorkPool(db, { ...withDefaults({ type: 'process' }, input), name }, options)
+  })
 }
 
 /**
@@ -66,12 +68,14 @@ export async function makeWorkQueue<DB extends RequiredTables>(
   input: WorkQueueInput = {},
   options: NowOption = {},
 ): Promise<WorkQueue> {
-  let { name } = input
-  for (let number = (await countWorkQueues(session)) + 1; name === undefined; number++) {
-    const free = `queue-${number}`
-    if ((await countWorkQueues(session, { filter: { name: { any: [free] } } })) === 0) name = free
-  }
-  return await createWorkQueue(session, { ...input, name }, options)
+  return await open(session, async ({ db }) => {
+    let { name } = input
+    for (let number = (await countWorkQueues(db)) + 1; name === undefined; number++) {
+      const free = `queue-${number}`
+      if ((await countWorkQueues(db, { filter: { name: { any: [free] } } })) === 0) name = free
+    }
+    return await createWorkQueue(db, { ...input, name }, options)
+  })
 }
 
 /**
@@ -121,22 +125,24 @@ export async function makeFlowRuns<DB extends RequiredTables>(
 ): Promise<FlowRun[]> {
   const length = check(countSchema, count, 'count')
   const { now } = check(nowOptionSchema, options)
-  const first = (await countFlowRuns(session)) + 1
-  const inputs = Array.from({ length }, (_, index) =>
-    withDefaults<FlowRunCreate>(
-      { name: `run-${first + index}`, nextScheduledStartTime: now },
-      typeof input === 'function' ? input(index) : input,
-    ),
-  )
-  if (inputs.some(isWithoutQueue)) {
-    const { id } = await ensureWorkQueueExists(session, DEFAULT_WORK_QUEUE_NAME, { now })
-    return await createFlowRuns(
-      session,
-      inputs.map((run) => (isWithoutQueue(run) ? { ...run, workQueueId: id } : run)),
-      { now },
+  return await open(session, async ({ db }) => {
+    const first = (await countFlowRuns(db)) + 1
+    const inputs = Array.from({ length }, (_, index) =>
+      withDefaults<FlowRunCreate>(
+        { name: `run-${first + index}`, nextScheduledStartTime: now },
+        typeof input === 'function' ? input(index) : input,
+      ),
     )
-  }
-  return await createFlowRuns(session, inputs, { now })
+    if (inputs.some(isWithoutQueue)) {
+      const { id } = await ensureWorkQueueExists(db, DEFAULT_WORK_QUEUE_NAME, { now })
+      return await createFlowRuns(
+        db,
+        inputs.map((run) => (isWithoutQueue(run) ? { ...run, workQueueId: id } : run)),
+        { now },
+      )
+    }
+    return await createFlowRuns(db, inputs, { now })
+  })
 }
 
 /** Whether nothing is said of a queue. `null` says that there is none. */

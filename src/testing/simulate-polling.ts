@@ -1,6 +1,6 @@
 import type { WorkQueueTables } from '../model/tables.js'
 import { check } from '../model/checks.js'
-import type { RequiredTables, Session } from '../session.js'
+import { open, type RequiredTables, type Session } from '../session.js'
 import { createTestSession } from './create-test-session.js'
 import { simulatePollingSchema } from './simulation/checks.js'
 import type { PollingHistory } from './simulation/history.js'
@@ -40,7 +40,9 @@ export async function simulatePolling<DB extends RequiredTables = WorkQueueTable
   options: SimulatePollingOptions<DB>,
 ): Promise<PollingHistory> {
   const checked = check(simulatePollingSchema, options)
-  if (checked.session !== undefined) return await simulate(checked.session, checked)
+  // One call of the library's, however many it makes: nothing else comes between, and all is done in one and the same session.
+  if (checked.session !== undefined)
+    return await open(checked.session, ({ db }) => simulate(db as Session<RequiredTables>, checked))
   const session = await createTestSession()
   try {
     return await simulate(session as Session<RequiredTables>, checked)

@@ -29,9 +29,10 @@ export async function countWorkPools<DB extends RequiredTables>(
   options: CountWorkPoolsOptions = {},
 ): Promise<number> {
   const { filter } = check(optionsSchema, options)
-  const { db, dialect, tables } = open(session)
-  const { rows } = await sql<{ count: unknown }>`
+  return await open(session, async ({ db, dialect, tables }) => {
+    const { rows } = await sql<{ count: unknown }>`
     select count(*) as count from ${tables.work_pool} as pool where ${matchesWorkPoolFilter(filter ?? {}, dialect)}
   `.execute(db)
-  return decodeInteger(rows[0]?.count)
+    return decodeInteger(rows[0]?.count)
+  })
 }

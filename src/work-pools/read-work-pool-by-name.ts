@@ -20,6 +20,6 @@ export async function readWorkPoolByName<DB extends RequiredTables>(
   name: string,
 ): Promise<WorkPool | undefined> {
   const workPoolName = check(nameSchema, name, 'name')
-  const [pool] = await selectWorkPools(open(session), sql`pool.name = ${workPoolName}`)
+  const [pool] = await open(session, (scope) => selectWorkPools(scope, sql`pool.name = ${workPoolName}`))
   return pool
 }

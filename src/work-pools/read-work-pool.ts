@@ -20,6 +20,6 @@ export async function readWorkPool<DB extends RequiredTables>(
   id: string,
 ): Promise<WorkPool | undefined> {
   const workPoolId = check(idSchema, id, 'id')
-  const [pool] = await selectWorkPools(open(session), sql`pool.id = ${workPoolId}`)
+  const [pool] = await open(session, (scope) => selectWorkPools(scope, sql`pool.id = ${workPoolId}`))
   return pool
 }

@@ -31,10 +31,11 @@ export async function readWorkPools<DB extends RequiredTables>(
   options: ReadWorkPoolsOptions = {},
 ): Promise<WorkPool[]> {
   const { filter, limit, offset } = check(optionsSchema, options)
-  const scope = open(session)
-  return await selectWorkPools(
-    scope,
-    matchesWorkPoolFilter(filter ?? {}, scope.dialect),
-    sql`order by ${byName('pool', scope.dialect)} ${page({ limit, offset })}`,
-  )
+  return await open(session, async (scope) => {
+    return await selectWorkPools(
+      scope,
+      matchesWorkPoolFilter(filter ?? {}, scope.dialect),
+      sql`order by ${byName('pool', scope.dialect)} ${page({ limit, offset })}`,
+    )
+  })
 }

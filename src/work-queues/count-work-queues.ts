@@ -22,9 +22,10 @@ export async function countWorkQueues<DB extends RequiredTables>(
   options: WorkQueueSelection = {},
 ): Promise<number> {
   const selection = check(optionsSchema, options)
-  const { db, dialect, tables } = open(session)
-  const { rows } = await sql<{ count: unknown }>`
+  return await open(session, async ({ db, dialect, tables }) => {
+    const { rows } = await sql<{ count: unknown }>`
     select count(*) as count from ${tables.work_queue} as queue where ${isSelected(selection, dialect)}
   `.execute(db)
-  return decodeInteger(rows[0]?.count)
+    return decodeInteger(rows[0]?.count)
+  })
 }

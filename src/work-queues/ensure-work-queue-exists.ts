@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { DEFAULT_WORK_QUEUE_NAME } from '../rules/names.js'
 import { check, nameSchema, type NowOption, nowOptionSchema } from '../model/checks.js'
 import type { WorkQueue } from '../model/work-queue.js'
-import { open, type RequiredTables, type Session, write } from '../session.js'
+import { open, type RequiredTables, type Session, transact } from '../session.js'
 import { createDefaultWorkPool, lockDefaultWorkPool } from '../work-pools/create-default-work-pool.js'
 import { insertWorkQueue } from './insert-work-queue.js'
 import { findWorkQueueByName } from './read-work-queue-by-name.js'
@@ -31,24 +31,26 @@ export async function ensureWorkQueueExists<DB extends RequiredTables>(
   const queueName = check(nameSchema, name, 'name')
   const { now } = check(nowOptionSchema, options)
 
-  // Outside a transaction, a plain look comes first, so that the usual call writes and locks nothing. Inside one, SQLite needs
-  // the write first.
-  if (!session.isTransaction) {
-    const found = await findWorkQueueByName(open(session), queueName)
-    if (found !== undefined) return found
-  }
+  return await open(session, async (scope) => {
+    // Outside a transaction, a plain look comes first, so that the usual call writes and locks nothing. Inside one, SQLite needs
+    // the write first.
+    if (!scope.isTransaction) {
+      const found = await findWorkQueueByName(scope, queueName)
+      if (found !== undefined) return found
+    }
 
-  return await write(session, async (scope) => {
-    const found = await findWorkQueueByName(scope, queueName)
-    if (found !== undefined) return found
+    return await transact(scope, async (transaction) => {
+      const found = await findWorkQueueByName(transaction, queueName)
+      if (found !== undefined) return found
 
-    const pool = (await lockDefaultWorkPool(scope)) ?? (await createDefaultWorkPool(scope, now))
-    const ensured = await findWorkQueue(
-      scope,
-      queueName === DEFAULT_WORK_QUEUE_NAME
-        ? sql`queue.id = ${pool.defaultQueueId}`
-        : sql`queue.work_pool_id = ${pool.id} and queue.name = ${queueName}`,
-    )
-    return ensured ?? (await insertWorkQueue(scope, pool.id, { name: queueName, priority: 1 }, now))
+      const pool = (await lockDefaultWorkPool(transaction)) ?? (await createDefaultWorkPool(transaction, now))
+      const ensured = await findWorkQueue(
+        transaction,
+        queueName === DEFAULT_WORK_QUEUE_NAME
+          ? sql`queue.id = ${pool.defaultQueueId}`
+          : sql`queue.work_pool_id = ${pool.id} and queue.name = ${queueName}`,
+      )
+      return ensured ?? (await insertWorkQueue(transaction, pool.id, { name: queueName, priority: 1 }, now))
+    })
   })
 }

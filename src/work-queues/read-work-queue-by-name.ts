@@ -35,7 +35,7 @@ export async function readWorkQueueByName<DB extends RequiredTables>(
 ): Promise<WorkQueue | undefined> {
   const workQueueName = check(nameSchema, name, 'name')
   const { workPoolName } = check(optionsSchema, options)
-  return await findWorkQueueByName(open(session), workQueueName, workPoolName)
+  return await open(session, (scope) => findWorkQueueByName(scope, workQueueName, workPoolName))
 }
 
 /** {@link readWorkQueueByName} after its checks. */

@@ -37,27 +37,27 @@ export async function readWorkQueueStatus<DB extends RequiredTables>(
 ): Promise<WorkQueueStatusDetail> {
   const workQueueId = check(idSchema, id, 'id')
   const { now } = check(nowOptionSchema, options)
-  const { db, tables } = open(session)
-
-  const lateRuns = membership({ id: sql`${workQueueId}`, name: sql`queue.name` }).map(
-    (isMember): RawBuilder<unknown> =>
-      sql`(select count(*) from ${tables.flow_run} as run where ${isMember} and ${isLate})`,
-  )
-  const { rows } = await sql<{ lastPolled: unknown; lateRunsCount: unknown }>`
+  return await open(session, async ({ db, tables }) => {
+    const lateRuns = membership({ id: sql`${workQueueId}`, name: sql`queue.name` }).map(
+      (isMember): RawBuilder<unknown> =>
+        sql`(select count(*) from ${tables.flow_run} as run where ${isMember} and ${isLate})`,
+    )
+    const { rows } = await sql<{ lastPolled: unknown; lateRunsCount: unknown }>`
     select queue.last_polled as "lastPolled", ${sql.join(lateRuns, sql` + `)} as "lateRunsCount"
     from ${tables.work_queue} as queue
     where queue.id = ${workQueueId}
   `.execute(db)
 
-  const [row] = rows
-  if (row === undefined) throw new WorkQueueNotFoundError(workQueueId)
-  const lastPolled = row.lastPolled === null ? null : decodeTime(row.lastPolled)
-  const lateRunsCount = decodeInteger(row.lateRunsCount)
-  const healthCheckPolicy = { ...DEFAULT_HEALTH_CHECK_POLICY }
-  return {
-    healthy: evaluateHealth(healthCheckPolicy, { lateRunsCount, lastPolled }, now),
-    lateRunsCount,
-    lastPolled,
-    healthCheckPolicy,
-  }
+    const [row] = rows
+    if (row === undefined) throw new WorkQueueNotFoundError(workQueueId)
+    const lastPolled = row.lastPolled === null ? null : decodeTime(row.lastPolled)
+    const lateRunsCount = decodeInteger(row.lateRunsCount)
+    const healthCheckPolicy = { ...DEFAULT_HEALTH_CHECK_POLICY }
+    return {
+      healthy: evaluateHealth(healthCheckPolicy, { lateRunsCount, lastPolled }, now),
+      lateRunsCount,
+      lastPolled,
+      healthCheckPolicy,
+    }
+  })
 }

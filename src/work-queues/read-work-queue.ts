@@ -20,5 +20,5 @@ export async function readWorkQueue<DB extends RequiredTables>(
   id: string,
 ): Promise<WorkQueue | undefined> {
   const workQueueId = check(idSchema, id, 'id')
-  return await findWorkQueue(open(session), sql`queue.id = ${workQueueId}`)
+  return await open(session, (scope) => findWorkQueue(scope, sql`queue.id = ${workQueueId}`))
 }

@@ -51,13 +51,14 @@ export async function readWorkQueues<DB extends RequiredTables>(
   options: ReadWorkQueuesOptions = {},
 ): Promise<WorkQueue[]> {
   const { orderBy, limit, offset, ...selection } = check(optionsSchema, options)
-  const scope = open(session)
-  const order = orderBy === 'priority' ? sql`queue.priority asc` : byName('queue', scope.dialect)
-  return await selectWorkQueues(
-    scope,
-    isSelected(selection, scope.dialect),
-    sql`order by ${order}, queue.id asc ${page({ limit, offset })}`,
-  )
+  return await open(session, async (scope) => {
+    const order = orderBy === 'priority' ? sql`queue.priority asc` : byName('queue', scope.dialect)
+    return await selectWorkQueues(
+      scope,
+      isSelected(selection, scope.dialect),
+      sql`order by ${order}, queue.id asc ${page({ limit, offset })}`,
+    )
+  })
 }
 
 /** The selected work queues, as a condition on the alias `queue`. */

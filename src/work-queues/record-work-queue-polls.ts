@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { check, idSchema, type NowOption, nowShape } from '../model/checks.js'
 import { hasAnyId } from '../sql/lists.js'
 import { encodeTime } from '../model/values.js'
-import { open, type RequiredTables, type Scope, type Session, write } from '../session.js'
+import { open, type RequiredTables, type Scope, type Session, transact } from '../session.js'
 import { lockWorkQueues } from './lock-work-queues.js'
 
 /** Which queues were polled. */
@@ -41,16 +41,17 @@ export async function recordWorkQueuePolls<DB extends RequiredTables>(
   const ids = [...new Set([...polledWorkQueueIds, ...readyWorkQueueIds])]
   if (ids.length === 0) return
 
-  // One row needs no order. Several are locked by a statement of their own: PostgreSQL locks and updates them in one statement too,
-  // but then looks up each row twice, by its old version, and two such statements were seen to deadlock on one row.
-  const scope = open(session)
-  if (ids.length === 1 || scope.dialect === 'sqlite') await writePolls(scope, ids, readyWorkQueueIds, now)
-  else {
-    await write(session, async (transaction) => {
-      await lockWorkQueues(transaction, ids)
-      await writePolls(transaction, ids, readyWorkQueueIds, now)
-    })
-  }
+  await open(session, async (scope) => {
+    // One row needs no order. Several are locked by a statement of their own: PostgreSQL locks and updates them in one statement too,
+    // but then looks up each row twice, by its old version, and two such statements were seen to deadlock on one row.
+    if (ids.length === 1 || scope.dialect === 'sqlite') await writePolls(scope, ids, readyWorkQueueIds, now)
+    else {
+      await transact(scope, async (transaction) => {
+        await lockWorkQueues(transaction, ids)
+        await writePolls(transaction, ids, readyWorkQueueIds, now)
+      })
+    }
+  })
 }
 
 async function writePolls(

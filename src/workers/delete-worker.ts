@@ -19,11 +19,8 @@ export async function deleteWorker<DB extends RequiredTables>(
 ): Promise<boolean> {
   const poolId = check(idSchema, workPoolId, 'workPoolId')
   const workerName = check(nameSchema, name, 'name')
-  const deleted = await open(session)
-    .db.deleteFrom('worker')
-    .where('work_pool_id', '=', poolId)
-    .where('name', '=', workerName)
-    .returning('id')
-    .execute()
+  const deleted = await open(session, ({ db }) =>
+    db.deleteFrom('worker').where('work_pool_id', '=', poolId).where('name', '=', workerName).returning('id').execute(),
+  )
   return deleted.length > 0
 }

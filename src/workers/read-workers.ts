@@ -34,15 +34,16 @@ export async function readWorkers<DB extends RequiredTables>(
 ): Promise<Worker[]> {
   const poolId = check(idSchema, workPoolId, 'workPoolId')
   const { status, limit, offset } = check(optionsSchema, options)
-  const { db, dialect, tables } = open(session)
-  const conditions: Condition[] = [sql`worker.work_pool_id = ${poolId}`]
-  if (status !== undefined) conditions.push(isOneOf('worker.status', [status].flat()))
-  const { rows } = await sql<object>`
+  return await open(session, async ({ db, dialect, tables }) => {
+    const conditions: Condition[] = [sql`worker.work_pool_id = ${poolId}`]
+    if (status !== undefined) conditions.push(isOneOf('worker.status', [status].flat()))
+    const { rows } = await sql<object>`
     select ${selection(workerColumns, dialect, 'worker')}
     from ${tables.worker} as worker
     where ${and(conditions)}
     order by worker.last_heartbeat_time desc, worker.id asc
     ${page({ limit, offset })}
   `.execute(db)
-  return rows.map((row) => decode(workerColumns, row))
+    return rows.map((row) => decode(workerColumns, row))
+  })
 }

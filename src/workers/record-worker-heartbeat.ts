@@ -7,7 +7,7 @@ import { workerColumns } from '../model/worker.js'
 import { newId } from '../model/ids.js'
 import type { Worker } from '../model/worker.js'
 import { encodeTime } from '../model/values.js'
-import { type RequiredTables, type Scope, type Session, write } from '../session.js'
+import { open, type RequiredTables, type Scope, type Session, transact } from '../session.js'
 import { lockWorkPool } from '../work-pools/lock-work-pool.js'
 import { selectWorkPools } from '../work-pools/select-work-pools.js'
 import { type WorkPoolStatusOptions, workPoolStatusShape } from '../work-pools/update-work-pool.js'
@@ -18,6 +18,9 @@ export interface RecordWorkerHeartbeatOptions extends WorkPoolStatusOptions {
   /** How often the worker means to send heartbeats, in seconds. Default: what it said before, or nothing. */
   heartbeatIntervalSeconds?: number | undefined
 }
+
+/** How often a heartbeat looks again at a pool that others mark as not ready. Each time takes another server, just then. */
+const MOST_ATTEMPTS = 5
 
 const optionsSchema = z.strictObject({ ...workPoolStatusShape, heartbeatIntervalSeconds: countSchema.optional() })
 
@@ -44,18 +47,29 @@ export async function recordWorkerHeartbeat<DB extends RequiredTables>(
   const workerName = check(nameSchema, name, 'name')
   const { heartbeatIntervalSeconds, now, emitStatusChange } = check(optionsSchema, options)
 
-  for (;;) {
-    const { worker, workPoolStatus, change } = await write(session, async (scope) => {
-      const change = await turnReady(scope, poolId, now)
-      const recorded = await upsertWorker(scope, poolId, workerName, heartbeatIntervalSeconds, now)
-      if (recorded === undefined) throw new WorkPoolNotFoundError(poolId)
-      return { ...recorded, change }
-    })
-    if (change !== undefined) await emitStatusChange?.(change)
+  const { worker, change } = await open(session, async (scope) => {
+    const attempt = (): Promise<Recorded & { change: WorkPoolStatusChange | undefined }> =>
+      transact(scope, async (transaction) => {
+        const change = await turnReady(transaction, poolId, now)
+        const recorded = await upsertWorker(transaction, poolId, workerName, heartbeatIntervalSeconds, now)
+        if (recorded === undefined) throw new WorkPoolNotFoundError(poolId)
+        return { ...recorded, change }
+      })
+    let recorded = await attempt()
     // Marked as not ready just after it was looked at, for want of this worker: once more. Not with the lock that is held now:
-    // two workers that both make it a stronger one would wait for each other.
-    if (workPoolStatus !== 'NOT_READY') return worker
-  }
+    // two workers that both make it a stronger one would wait for each other. A pool that was turned READY and is not has a host
+    // (a trigger) that wants it so.
+    for (
+      let n = 1;
+      n < MOST_ATTEMPTS && recorded.workPoolStatus === 'NOT_READY' && recorded.change === undefined;
+      n++
+    ) {
+      recorded = await attempt()
+    }
+    return recorded
+  })
+  if (change !== undefined) await emitStatusChange?.(change)
+  return worker
 }
 
 /** The pool is locked only when it looks as if it had to be written: heartbeats of a READY pool do not wait for each other. */

@@ -39,11 +39,11 @@ export async function pollRuns(
   now: Date,
   lockedIds: readonly string[],
 ): Promise<FoundRun[]> {
-  return await passingOver(session, lockedIds, async () => {
+  return await passingOver(session, lockedIds, async (db) => {
     if (workQueueId === undefined) {
-      return await getScheduledFlowRuns(session, { workPoolIds, limit, scheduledBefore: now })
+      return await getScheduledFlowRuns(db, { workPoolIds, limit, scheduledBefore: now })
     }
-    const { runs } = await getRunsInWorkQueue(session, workQueueId, { limit, scheduledBefore: now })
+    const { runs } = await getRunsInWorkQueue(db, workQueueId, { limit, scheduledBefore: now })
     return runs.map((flowRun) => ({ workQueueId, flowRun }))
   })
 }
@@ -55,25 +55,26 @@ export async function pollRuns(
 async function passingOver<T>(
   session: Session<RequiredTables>,
   lockedIds: readonly string[],
-  poll: () => Promise<T>,
+  poll: (session: Session<RequiredTables>) => Promise<T>,
 ): Promise<T> {
-  if (lockedIds.length === 0) return await poll()
-  const { db, dialect } = open(session)
-  const isLocked = hasAnyId('flow_run.id', lockedIds, dialect)
-  await db
-    .updateTable('flow_run')
-    .set({ state_type: null })
-    .where(isLocked)
-    .where('state_type', '=', 'SCHEDULED')
-    .execute()
-  try {
-    return await poll()
-  } finally {
+  if (lockedIds.length === 0) return await poll(session)
+  return await open(session, async ({ db, dialect }) => {
+    const isLocked = hasAnyId('flow_run.id', lockedIds, dialect)
     await db
       .updateTable('flow_run')
-      .set({ state_type: 'SCHEDULED' })
+      .set({ state_type: null })
       .where(isLocked)
-      .where('state_type', 'is', null)
+      .where('state_type', '=', 'SCHEDULED')
       .execute()
-  }
+    try {
+      return await poll(db as Session<RequiredTables>)
+    } finally {
+      await db
+        .updateTable('flow_run')
+        .set({ state_type: 'SCHEDULED' })
+        .where(isLocked)
+        .where('state_type', 'is', null)
+        .execute()
+    }
+  })
 }
