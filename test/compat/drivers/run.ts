@@ -5,7 +5,8 @@
 
 import { parseArgs } from 'node:util'
 import { runCell } from '../matrix/cells.js'
-import { findPostgres, startPostgres } from '../matrix/postgres.js'
+import { startPostgres } from '../../support/start-postgres.js'
+import { findPostgres } from '../matrix/find-postgres.js'
 import { findPgBouncer, startPgBouncer } from './pgbouncer.js'
 
 interface Driver {
@@ -54,7 +55,7 @@ async function reportPgBouncer(): Promise<void> {
     console.log('PgBouncer or PostgreSQL is not installed here: left out.')
     return
   }
-  await using server = await startPostgres(bin)
+  await using server = await startPostgres({ bin })
   await using pgBouncer = await startPgBouncer(bouncer, server.url)
   await report('pgbouncer', postgres, server.url, { PGBOUNCER_PORT: String(pgBouncer.port) })
 }

@@ -7,7 +7,8 @@
 
 import { parseArgs } from 'node:util'
 import { type Cell, type CellResult, runCell } from './cells.js'
-import { findPostgres, startPostgres } from './postgres.js'
+import { startPostgres } from '../../support/start-postgres.js'
+import { findPostgres } from './find-postgres.js'
 
 const NODES = ['20', '22', '24', '26']
 const KYSELYS = ['0.28', '0.29']
@@ -45,7 +46,7 @@ for (const postgres of postgreses) {
     console.log(`PostgreSQL ${postgres} is not installed here: left out.`)
     continue
   }
-  await using server = bin === undefined ? undefined : await startPostgres(bin)
+  await using server = bin === undefined ? undefined : await startPostgres({ bin })
   for (const node of nodes) {
     for (const kysely of kyselys) await report({ node, kysely, postgres }, server?.url)
   }
