@@ -9,6 +9,7 @@ test('a server runs the programs where they are installed, if its user can', asy
   await using place = await folder(0o755)
   const postgres = join(place.path, 'installed')
   await cp(embeddedPostgres(), postgres, { recursive: true, verbatimSymlinks: true })
+  spawnSync('chmod', ['-R', 'a+rX', postgres])
   expect(await runnableBin(postgres, place.path, serverUser())).toBe(join(postgres, 'bin'))
 })
 
