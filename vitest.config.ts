@@ -9,6 +9,7 @@ export default defineConfig({
     alias: [
       { find: /^kysely-work-queues\/rules$/, replacement: path('src/rules.ts') },
       { find: /^kysely-work-queues\/migrations$/, replacement: path('src/migrations.ts') },
+      { find: /^kysely-work-queues\/postgres$/, replacement: path('src/postgres.ts') },
       { find: /^kysely-work-queues\/testing$/, replacement: path('src/testing/index.ts') },
       { find: /^kysely-work-queues$/, replacement: path('src/index.ts') },
     ],

@@ -22,6 +22,14 @@ class Placeholder {
 // longer than SQLite takes to run it (a poll: 0.35 ms of 0.6), and it is the same text every time.
 const texts = new Map<string, Text>()
 
+// The same texts, to tell them from a host's.
+const ownTexts = new Set<string>()
+
+/** Whether a text is one of the library's own, which is the same at every call. */
+export function isOwnText(text: string): boolean {
+  return ownTexts.has(text)
+}
+
 /** For a host with a schema for each of its tenants: begun anew at this size, which takes some megabytes. */
 const MOST_TEXTS = 2000
 
@@ -43,7 +51,11 @@ export async function runStatement<Row>(
   if (text === undefined) {
     const compiled = build((name) => sql`${new Placeholder(name)}`).compile(db)
     text = { sql: compiled.sql, names: compiled.parameters.map((placeholder) => (placeholder as Placeholder).name) }
-    if (texts.size >= MOST_TEXTS) texts.clear()
+    if (texts.size >= MOST_TEXTS) {
+      texts.clear()
+      ownTexts.clear()
+    }
+    ownTexts.add(text.sql)
     texts.set(key, text)
   }
   const parameters = text.names.map((name) => values[name])

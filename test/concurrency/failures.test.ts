@@ -7,7 +7,7 @@ import { expect, test } from 'vitest'
 import { postgres, sqliteFile, type TestDatabase } from '../support/databases.js'
 import { describeOnDatabases } from '../support/describe-databases.js'
 import { allRows } from '../support/factory.js'
-import { urlOf } from './database-url.js'
+import { urlOf } from '../support/database-url.js'
 import { makeWorld, writingCalls } from './failures/writing-calls.js'
 import { intercepted, type Intercept } from './intercepted-dialect.js'
 

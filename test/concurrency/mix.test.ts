@@ -1,7 +1,7 @@
 import * as library from 'kysely-work-queues'
 import { expect, test } from 'vitest'
 import { postgres } from '../support/databases.js'
-import { urlOf } from './database-url.js'
+import { urlOf } from '../support/database-url.js'
 import { mixedCalls } from './mix/mixed-calls.js'
 import { mix } from './mix/mix.js'
 

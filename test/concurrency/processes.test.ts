@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { postgres, sqliteFile, type TestDatabase } from '../support/databases.js'
-import { urlOf } from './database-url.js'
+import { urlOf } from '../support/database-url.js'
 import type { IsolationLevel } from './processes/claimers.js'
 import { soak } from './processes/soak.js'
 

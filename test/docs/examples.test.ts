@@ -138,6 +138,7 @@ function inPreamble(code: string, exported: ReadonlyMap<string, readonly string[
     kysely: ['Kysely', 'Migrator', 'PostgresDialect'],
     'date-fns': ['addMinutes', 'subMinutes', 'subSeconds'],
     'kysely-work-queues/migrations': ['migrations'],
+    'kysely-work-queues/postgres': ['withPreparedStatements'],
   }
   for (const [entry, names] of Object.entries(rest)) {
     imports.push(`import { ${names.filter((name) => !taken.has(name)).join(', ')} } from '${entry}'`)

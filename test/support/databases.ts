@@ -14,6 +14,7 @@ import {
 } from 'kysely'
 import type { WorkQueueTables } from 'kysely-work-queues'
 import { migrations } from 'kysely-work-queues/migrations'
+import { withPreparedStatements } from 'kysely-work-queues/postgres'
 import pg from 'pg'
 import { Migrator } from './migrator.js'
 import { takePostgresDatabase } from './postgres-databases.js'
@@ -47,6 +48,8 @@ export interface HostSettings {
   readonly schema?: string
   /** Type parsers are overridden (pg), integers are bigints (better-sqlite3). */
   readonly oddTypes?: boolean
+  /** PostgreSQL: the library's statements are sent by name. */
+  readonly prepared?: boolean
 }
 
 const plugged = (schema: string): HostSettings => ({
@@ -65,7 +68,10 @@ export const databases: readonly DatabaseKind[] = [
   sqlite('SQLite with plugins and a schema', plugged('main')),
   sqlite('SQLite with safe integers', { oddTypes: true }),
   postgres,
-  postgresKind('PostgreSQL with plugins and a schema', plugged('orchestration')),
+  postgresKind('PostgreSQL with plugins, a schema and prepared statements', {
+    ...plugged('orchestration'),
+    prepared: true,
+  }),
   postgresKind('PostgreSQL with overridden type parsers', { oddTypes: true }),
 ]
 
@@ -129,7 +135,11 @@ function postgresKind(name: string, settings: HostSettings): DatabaseKind {
         })
         // Dropping the database ends connections that the pool still holds; that is no error of a test.
         pool.on('error', () => {})
-        const db = session(new PostgresDialect({ pool }), host, statements)
+        const db = session(
+          new PostgresDialect({ pool: host.prepared === true ? withPreparedStatements(pool) : pool }),
+          host,
+          statements,
+        )
         opened.push(db)
         return db
       }

@@ -22,7 +22,7 @@ const layers = [
     mayImport: /^(rules\/|model\/|sql\/|errors\.ts$|session\.ts$|(kysely|zod|date-fns\/\w+)$)/,
   },
   { name: 'the rules as an entry point', holds: /^rules\.ts$/, mayImport: /^rules\// },
-  { name: 'entry points', holds: /^(index|migrations)\.ts$/, mayImport: /^(?!testing\/).+\.ts$/ },
+  { name: 'entry points', holds: /^(index|migrations|postgres)\.ts$/, mayImport: /^((?!testing\/).+\.ts|uuid)$/ },
   {
     name: 'test kit',
     holds: /^testing\//,

@@ -4,7 +4,7 @@ import type { WorkQueueTables } from 'kysely-work-queues'
 import pg from 'pg'
 import { postgres, sqliteFile, type TestDatabase } from '../../support/databases.js'
 import { type Factory, factory } from '../../support/factory.js'
-import { urlOf } from '../database-url.js'
+import { urlOf } from '../../support/database-url.js'
 import type { IsolationLevel } from '../processes/claimers.js'
 import { SteppedSession } from './session.js'
 

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { inject } from 'vitest'
-import type { TestDatabase } from '../support/databases.js'
+import type { TestDatabase } from './databases.js'
 
 /** Where others find the test's database: PostgreSQL's URL, or SQLite's file. */
 export async function urlOf({ dialect, plain }: TestDatabase): Promise<string> {

@@ -1,0 +1,105 @@
+import { v5 } from 'uuid'
+import { isOwnText } from './sql/cached-statement.js'
+
+/** What the wrapper needs of a connection: a `query` that takes a text with values, or a named statement, as that of `pg` does. */
+export interface PreparingClient {
+  readonly query: (...query: never[]) => unknown
+}
+
+/** What the wrapper needs of a pool: `pg.Pool`, or another one like it. */
+export interface PreparingPool {
+  connect(): Promise<PreparingClient>
+}
+
+/**
+ * Wraps a pool of `pg`, so that this library's own statements are prepared once for each connection and then run by name: PostgreSQL
+ * parses and plans them no more, which is most of what a poll or a claim costs there. All other statements pass as they are.
+ *
+ * A statement's name is made of its text, so that several versions of the library can share a pool. Answers are the same. What
+ * is sent through the wrapper after `discard all` or `deallocate` is prepared anew. Where the server forgot the names unseen, or a migration
+ * changed a type, the statement is sent once more without a name; in a transaction the error ends that one alone. PgBouncer in transaction mode passes names from version 1.21,
+ * with `max_prepared_statements` above 0.
+ *
+ * @param pool - A `pg.Pool`. It stays the host's: end it as before.
+ * @returns The same pool to look at, to be given to Kysely's `PostgresDialect`.
+ *
+ * @example
+ * ```ts
+ * import { Pool } from 'pg'
+ *
+ * const db = new Kysely<WorkQueueTables>({ dialect: new PostgresDialect({ pool: withPreparedStatements(new Pool()) }) })
+ * ```
+ */
+export function withPreparedStatements<P extends PreparingPool>(pool: P): P {
+  // Kysely knows a connection by its client, so a client always has the same wrapper.
+  const wrapped = new WeakMap<PreparingClient, PreparingClient>()
+  const connect = async (): Promise<PreparingClient> => {
+    const client = await pool.connect()
+    let wrapper = wrapped.get(client)
+    if (wrapper === undefined) wrapped.set(client, (wrapper = prepare(client)))
+    return wrapper
+  }
+  return replacing(pool, 'connect', connect)
+}
+
+type Query = (text: unknown, ...rest: unknown[]) => Promise<unknown>
+
+/** The client, with a `query` that gives our texts a name. */
+function prepare(client: PreparingClient): PreparingClient {
+  const send = client.query.bind(client) as Query
+  // Grows when the server forgets the names: `pg` believes for ever that it has prepared what it once did.
+  let generation = 0
+  const query: Query = async (text, ...rest) => {
+    const [values] = rest
+    if (typeof text !== 'string' || !Array.isArray(values) || rest.length > 1) return await send(text, ...rest)
+    if (!isOwnText(text)) {
+      if (FORGETTING.test(text)) generation++
+      return await send(text, ...rest)
+    }
+    try {
+      return await send({ name: `${nameOf(text)}_${generation}`, text, values })
+    } catch (error) {
+      if (!isOutdated(error)) throw error
+      generation++
+      // In a transaction, which the error has ended, this fails too, and then the first error says what happened.
+      return await send(text, ...rest).catch(() => Promise.reject(error as Error))
+    }
+  }
+  return replacing(client, 'query', query)
+}
+
+const FORGETTING = /^\s*(?:discard\s+all|deallocate)\b/i
+
+/** The server knows no statement of this name, or knows it with columns of another type: a migration has changed a table. */
+function isOutdated(error: unknown): boolean {
+  const { code, routine } = error as { code?: unknown; routine?: unknown }
+  return code === '26000' || (code === '0A000' && routine === 'RevalidateCachedQuery')
+}
+
+const NAMESPACE = '0ba3cf92-0f0e-4b8e-9a0c-5d6f7a2b1c3d'
+
+// By text, as many as the library's statements.
+const names = new Map<string, string>()
+
+/** At most 63 bytes, which is what PostgreSQL keeps of a name. */
+function nameOf(text: string): string {
+  let name = names.get(text)
+  if (name === undefined) {
+    if (names.size >= MOST_NAMES) names.clear()
+    names.set(text, (name = `kwq_${v5(text, NAMESPACE)}`))
+  }
+  return name
+}
+
+const MOST_NAMES = 2000
+
+/** The object with another function in the place of one. Its other functions see the object itself. */
+function replacing<T extends object>(target: T, property: string, replacement: unknown): T {
+  return new Proxy(target, {
+    get(_, key) {
+      if (key === property) return replacement
+      const value: unknown = Reflect.get(target, key, target)
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value
+    },
+  })
+}
