@@ -1,4 +1,5 @@
-import { CREATE_INDEXES, DROP_INDEXES } from './model/migrations/indexes-2026-11-24.js'
+import * as indexes24 from './model/migrations/indexes-2026-11-24.js'
+import * as indexes25 from './model/migrations/indexes-2026-11-25.js'
 import { migration, type WorkQueueMigration } from './model/migrations/migration.js'
 import { tables } from './model/migrations/tables-2026-11-24.js'
 
@@ -17,12 +18,17 @@ export type { WorkQueueMigration }
  */
 export const migrations: Record<string, WorkQueueMigration> = {
   '2026-11-24_work_queues_tables': tables,
+  '2026-11-25_work_queues_indexes': migration(indexes25.CREATE_INDEXES, indexes25.DROP_INDEXES),
 }
 
 /**
  * The migrations that add this library's indexes to a database that Prefect 3 has made, and nothing else. Without them the same
  * functions give the same answers, more slowly.
+ *
+ * An index that is there already is taken as it is. So on a database in use, build them beforehand with
+ * PostgreSQL's `create index concurrently`, under the names that the migrations give them.
  */
 export const prefectIndexes: Record<string, WorkQueueMigration> = {
-  '2026-11-24_work_queues_prefect_indexes': migration(CREATE_INDEXES, DROP_INDEXES),
+  '2026-11-24_work_queues_prefect_indexes': migration(indexes24.CREATE_INDEXES, indexes24.DROP_INDEXES),
+  '2026-11-25_work_queues_prefect_indexes': migration(indexes25.CREATE_INDEXES, indexes25.DROP_INDEXES),
 }

@@ -26,7 +26,7 @@ export function activeOfQueue(scope: Scope, { states, byName }: SlotRule): RawBu
 
 /**
  * How far active runs are counted: to the limit in question. SQLite's `limit` cannot name it, so there it is the largest limit
- * of all.
+ * of all, which stands at the end of an index: it names the condition of that.
  */
 export function boundOf(
   { dialect, tables }: Scope,
@@ -35,5 +35,5 @@ export function boundOf(
 ): RawBuilder<unknown> {
   return dialect === 'postgres'
     ? sql.ref(`${alias}.concurrency_limit`)
-    : sql`(select coalesce(max(concurrency_limit), 0) from ${tables[table]})`
+    : sql`(select coalesce(max(concurrency_limit), 0) from ${tables[table]} where concurrency_limit is not null)`
 }

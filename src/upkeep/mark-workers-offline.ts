@@ -47,11 +47,13 @@ export async function markWorkersOffline<DB extends RequiredTables>(
     const { db, dialect, tables } = scope
     const interval = sql`coalesce(worker.heartbeat_interval_seconds, ${sql.lit(fallbackHeartbeatIntervalSeconds)})`
     const isSilent = wasSilentFor(interval, inactivityHeartbeatMultiple, now, dialect)
+    // Without statistics, SQLite would walk all workers by id to spare the sorting of the ONLINE ones.
+    const id = dialect === 'sqlite' ? sql`+worker.id` : sql`worker.id`
     const { rows } = await sql<object>`
       select ${selection(workerColumns, dialect, 'worker')}
       from ${tables.worker} as worker
       where worker.status = 'ONLINE' and ${isSilent}
-      order by worker.id
+      order by ${id}
       ${dialect === 'postgres' ? sql`for no key update skip locked` : sql``}
     `.execute(db)
     const silent = rows.map((row) => decode(workerColumns, row))

@@ -49,7 +49,7 @@ test('our migrations run merged with a host’s, and under a table name of their
   const printed = await run('host-migrations')
   const [merged, own, down] = printed.split(/\n\n/)
   expect(merged).toMatch(
-    /Up 2026-11-24_work_queues_tables: Success\n *Up 2026-12-01_runs_have_customers: Success\n *nothing/,
+    /Up 2026-11-24_work_queues_tables: Success\n *Up 2026-11-25_work_queues_indexes: Success\n *Up 2026-12-01_runs_have_customers: Success\n *nothing/,
   )
   expect(merged).toContain('tables: customer, flow_run, flow_run_state, kysely_migration,')
   expect(own).toContain('weekly is SCHEDULED in reports')

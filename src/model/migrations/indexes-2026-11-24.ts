@@ -1,3 +1,4 @@
+import { createIndexes, dropIndexes, type Index } from './index-statements.js'
 import type { Statements } from './migration.js'
 
 // The indexes that polls, counts and claims use and that Prefect's own database lacks. Frozen: a change is a new migration.
@@ -6,12 +7,6 @@ import type { Statements } from './migration.js'
 // global index to the right one and then walks the backlog of every other pool (190 ms a poll with a neighbour's million due
 // runs, against 0.45 ms without it). The conditions on `work_queue_id` keep the two ways of membership apart: after `analyze`,
 // SQLite took the index by id for runs known by name alone until it said `work_queue_id is not null`.
-
-interface Index {
-  readonly name: string
-  readonly table: string
-  readonly on: string
-}
 
 const ACTIVE = "state_type in ('PENDING', 'RUNNING', 'CANCELLING')"
 
@@ -67,14 +62,8 @@ const INDEXES: readonly Index[] = [
   { name: 'ix_work_queue__name', table: 'work_queue', on: '(name, id)' },
 ]
 
-/** Statements that create the indexes. An index is in its table's schema: PostgreSQL names the schema with the table, SQLite with the index. */
-export const CREATE_INDEXES: Statements = {
-  postgres: INDEXES.map(({ name, table, on }) => `create index ${name} on {${table}} ${on}`),
-  sqlite: INDEXES.map(({ name, table, on }) => `create index {${name}} on ${table} ${on}`),
-}
+/** Statements that create the indexes. */
+export const CREATE_INDEXES: Statements = createIndexes(INDEXES)
 
 /** Statements that drop the indexes. */
-export const DROP_INDEXES: Statements = {
-  postgres: INDEXES.map(({ name }) => `drop index {${name}}`),
-  sqlite: INDEXES.map(({ name }) => `drop index {${name}}`),
-}
+export const DROP_INDEXES: Statements = dropIndexes(INDEXES)

@@ -4,6 +4,7 @@ import { migrations, prefectIndexes } from 'kysely-work-queues/migrations'
 import { expect, test } from 'vitest'
 import { postgres, sqliteFile, sqliteMemory } from '../../support/databases.js'
 import { type Contract, describeOnDatabases } from '../../support/describe-databases.js'
+import { unindexedForeignKeys } from '../../support/foreign-keys.js'
 import { Migrator, NO_MIGRATIONS } from '../../support/migrator.js'
 
 interface Objects {
@@ -67,6 +68,11 @@ describeOnDatabases(
       const { tables, indexes } = await objects(t)
       expect(tables).toEqual(['flow_run', 'flow_run_state', 'work_pool', 'work_queue', 'worker'])
       expect(indexes.filter((name) => name.includes('next_scheduled_start_time'))).toEqual([])
+    })
+
+    // Seen to fail before the default queue's id had an index: deleting queues of a pool cost queues times pools.
+    test('give each foreign key an index', async () => {
+      expect(await unindexedForeignKeys(t.database)).toEqual([])
     })
 
     test('go down, leaving nothing behind, with rows in the tables', async () => {

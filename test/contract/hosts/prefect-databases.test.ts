@@ -26,6 +26,7 @@ import { expect, test } from 'vitest'
 import { postgres, sqliteMemory } from '../../support/databases.js'
 import { type Contract, describeOnDatabases } from '../../support/describe-databases.js'
 import { testId } from '../../support/factory.js'
+import { unindexedForeignKeys } from '../../support/foreign-keys.js'
 import { prefectDatabases } from '../../support/prefect-databases.js'
 import { recorder } from '../../support/recorder.js'
 import { Migrator, NO_MIGRATIONS } from '../../support/migrator.js'
@@ -114,6 +115,30 @@ describeOnDatabases(
       await migrateTo('none')
       expect(await indexes(t)).toEqual(before)
       await migrateTo('latest')
+    })
+
+    // Seen to fail with 'already exists' and 'no such index', before the statements said `if not exists` and `if exists`.
+    test('take our indexes as they are where an operator has built or dropped some beforehand', async () => {
+      const [db, before] = [t.database.plain, await indexes(t)]
+      await migrateTo('latest')
+      const after = await indexes(t)
+      await migrateTo('none')
+      await sql`create index ix_work_pool__default_queue_id on work_pool (default_queue_id)`.execute(db)
+      await sql`create index ix_flow_run__pending on flow_run (state_timestamp, id) where state_type = 'PENDING'`.execute(
+        db,
+      )
+      await migrateTo('latest')
+      expect(await indexes(t)).toEqual(after)
+      for (const name of ['ix_work_pool__default_queue_id', 'ix_flow_run__pending'])
+        await db.schema.dropIndex(name).execute()
+      await migrateTo('none')
+      expect(await indexes(t)).toEqual(before)
+      await migrateTo('latest')
+    })
+
+    test('have an index for each foreign key between the tables we use', async () => {
+      await migrateTo('latest')
+      expect(await unindexedForeignKeys(t.database)).toEqual([])
     })
 
     test('are served by our indexes, next to Prefect’s', async () => {
