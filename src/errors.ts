@@ -101,6 +101,28 @@ export class InvalidInputError extends WorkQueueError {
   }
 }
 
+/**
+ * A stored row that cannot be read: JSON that is none, or a time that is none, as SQLite may hold in any column. Whatever reaches the
+ * row throws this until the row is mended. Its `cause` says what is wrong with the value.
+ */
+export class UnreadableRowError extends WorkQueueError {
+  override readonly name = 'UnreadableRowError'
+  readonly code = 'UNREADABLE_ROW'
+  /** The table, as the database calls it, such as `flow_run`. */
+  readonly table: string
+  /** The row's id. */
+  readonly id: string
+  /** The column, as the database calls it. */
+  readonly column: string
+
+  constructor(table: string, id: string, column: string, options?: ErrorOptions) {
+    super(`The column ${column} of ${table} ${id} cannot be read.`, options)
+    this.table = table
+    this.id = id
+    this.column = column
+  }
+}
+
 /** The session speaks a dialect that this library does not. It speaks SQLite and PostgreSQL. */
 export class UnsupportedDialectError extends WorkQueueError {
   override readonly name = 'UnsupportedDialectError'

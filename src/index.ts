@@ -114,6 +114,7 @@ export {
   FlowRunNotFoundError,
   type InputIssue,
   InvalidInputError,
+  UnreadableRowError,
   UnsupportedDialectError,
   WorkPoolExistsError,
   WorkPoolNotFoundError,

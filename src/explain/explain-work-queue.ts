@@ -3,10 +3,11 @@ import { WorkQueueNotFoundError } from '../errors.js'
 import { fullness, warningsOf } from '../rules/judge-flow-run.js'
 import { type Reason, type ReasonFacts, toReason } from '../rules/reasons.js'
 import type { WorkQueueStatus } from '../rules/work-queue-status.js'
+import { decodeAt } from '../model/columns.js'
 import { check, idSchema, type NowOption, nowOptionSchema } from '../model/checks.js'
 import type { Condition } from '../sql/lists.js'
 import { handOutOrder, isDue, isLate, isScheduled, occupiesSlot } from '../sql/runs.js'
-import { decodeTime, encodeTime } from '../model/values.js'
+import { decodeTime, encodeTime, timeAsText } from '../model/values.js'
 import { open, type RequiredTables, type Scope, type Session } from '../session.js'
 import { COUNT_LIMIT, countRuns } from './count-runs.js'
 import { candidatesOf, readPoolFacts, readQueueAndPool, readQueueFacts } from './read-facts.js'
@@ -101,7 +102,7 @@ function orNull(openSlots: number): number | null {
   return openSlots === Infinity ? null : openSlots
 }
 
-async function readNextStartTime({ db, tables }: Scope, members: readonly Condition[]): Promise<Date | null> {
+async function readNextStartTime({ db, dialect, tables }: Scope, members: readonly Condition[]): Promise<Date | null> {
   const parts = members.map(
     (isMember) => sql`
       select * from (
@@ -110,10 +111,11 @@ async function readNextStartTime({ db, tables }: Scope, members: readonly Condit
         order by ${handOutOrder} limit 1
       ) as part`,
   )
-  const { rows } = await sql<{ next: unknown }>`
-    select run.next_scheduled_start_time as next from (${sql.join(parts, sql` union all `)}) as run
+  const nextStart = sql.raw(timeAsText('run.next_scheduled_start_time', dialect))
+  const { rows } = await sql<{ id: string; next: unknown }>`
+    select run.id, ${nextStart} as next from (${sql.join(parts, sql` union all `)}) as run
     order by ${handOutOrder} limit 1
   `.execute(db)
-  const next = rows[0]?.next
-  return next === undefined || next === null ? null : decodeTime(next)
+  const [row] = rows
+  return row === undefined ? null : decodeAt(decodeTime, row.next, 'flow_run', row.id, 'next_scheduled_start_time')
 }

@@ -12,9 +12,8 @@ import type { Condition } from '../sql/lists.js'
 import { membership, occupiesSlot } from '../sql/runs.js'
 import type { WorkPool } from '../model/work-pool.js'
 import type { WorkQueue } from '../model/work-queue.js'
-import { decodeTime } from '../model/values.js'
 import type { Scope } from '../session.js'
-import { slotAcquiredAt } from '../slots/slot-holders.js'
+import { decodeSlotAcquiredAt, slotAcquiredAt } from '../slots/slot-holders.js'
 import { selectWorkPools } from '../work-pools/select-work-pools.js'
 import { matchesQueueFilter } from '../polls/filter-queue-poll.js'
 import { findWorkQueue } from '../work-queues/select-work-queues.js'
@@ -101,6 +100,6 @@ async function readHolders(scope: Scope, members: readonly Condition[], holds: C
   `.execute(db)
   return rows.map((row) => ({
     ...row,
-    slotAcquiredAt: row.slotAcquiredAt === null ? null : decodeTime(row.slotAcquiredAt),
+    slotAcquiredAt: decodeSlotAcquiredAt(row.slotAcquiredAt, row.flowRunId),
   }))
 }

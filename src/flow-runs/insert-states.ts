@@ -2,7 +2,7 @@ import { type RawBuilder, sql } from 'kysely'
 import type { StateType } from '../rules/states.js'
 import type { Dialect } from '../model/dialect.js'
 import { newId } from '../model/ids.js'
-import { encodeJson, encodeTime } from '../model/values.js'
+import { encodeJson, encodeTime, withinYears } from '../model/values.js'
 import type { Scope } from '../session.js'
 
 /** A state that a flow run enters. */
@@ -50,7 +50,7 @@ function stateDetails({ flowRunId, type, scheduledTime }: NewState): Record<stri
   const isWaiting = type === 'SCHEDULED' || type === 'PENDING'
   return {
     flow_run_id: flowRunId,
-    ...(isWaiting && scheduledTime ? { scheduled_time: scheduledTime.toISOString() } : {}),
+    ...(isWaiting && scheduledTime ? { scheduled_time: withinYears(scheduledTime).toISOString() } : {}),
   }
 }
 

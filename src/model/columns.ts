@@ -1,4 +1,5 @@
 import { type ColumnType, type Insertable, type RawBuilder, sql } from 'kysely'
+import { UnreadableRowError } from '../errors.js'
 import type { Dialect } from './dialect.js'
 import {
   decodeBoolean,
@@ -8,6 +9,7 @@ import {
   encodeBoolean,
   encodeJson,
   encodeTime,
+  timeAsText,
 } from './values.js'
 
 /** A time: a `Date` from PostgreSQL, text from SQLite. */
@@ -22,43 +24,50 @@ export type Json = ColumnType<unknown, string, string>
 /** How a property of a record is stored. */
 export interface Column<T> {
   readonly name: string
-  readonly isJson: boolean
+  /** What is selected as text on PostgreSQL, so that nothing that a host has set touches it. */
+  readonly kind: 'json' | 'time' | 'plain'
   readonly decode: (value: unknown) => T
   readonly encode: (value: NonNullable<T>, dialect: Dialect) => unknown
 }
 
 declare const row: unique symbol
 
+/** The key under which {@link Columns} have the name of their table. */
+export const table: unique symbol = Symbol('table')
+
 /** How a record is stored: a column for each property. `T` is the table's type, for the compiler alone. */
-export type Columns<R, T = unknown> = { readonly [P in keyof R]-?: Column<R[P]> } & { readonly [row]?: T }
+export type Columns<R, T = unknown> = { readonly [P in keyof R]-?: Column<R[P]> } & {
+  readonly [table]: string
+  readonly [row]?: T
+}
 
 const plain = (value: unknown): unknown => value
 
 export function text<T extends string>(name: string): Column<T> {
-  return { name, isJson: false, decode: plain as (value: unknown) => T, encode: plain }
+  return { name, kind: 'plain', decode: plain as (value: unknown) => T, encode: plain }
 }
 
 export function integer(name: string): Column<number> {
-  return { name, isJson: false, decode: decodeInteger, encode: plain }
+  return { name, kind: 'plain', decode: decodeInteger, encode: plain }
 }
 
 export function boolean(name: string): Column<boolean> {
-  return { name, isJson: false, decode: decodeBoolean, encode: encodeBoolean }
+  return { name, kind: 'plain', decode: decodeBoolean, encode: encodeBoolean }
 }
 
 export function time(name: string): Column<Date> {
-  return { name, isJson: false, decode: decodeTime, encode: encodeTime }
+  return { name, kind: 'time', decode: decodeTime, encode: encodeTime }
 }
 
 /** JSON's own null, which a database may hold where a record has none, is read as empty. */
 export function json<T>(name: string, empty: () => T): Column<T> {
-  return { name, isJson: true, decode: (value) => decodeJson<T | null>(value) ?? empty(), encode: encodeJson }
+  return { name, kind: 'json', decode: (value) => decodeJson<T | null>(value) ?? empty(), encode: encodeJson }
 }
 
 export function nullableJson<T>(name: string): Column<T | null> {
   return {
     name,
-    isJson: true,
+    kind: 'json',
     decode: (value) => (value === null ? null : decodeJson<T | null>(value)),
     encode: encodeJson,
   }
@@ -71,26 +80,59 @@ export function nullable<T>(column: Column<T>): Column<T | null> {
 /**
  * What to select so that {@link decode} can make records of the rows.
  *
- * Always the columns by name: hosts add their own. JSON is read as text on PostgreSQL, which no type parser of the host touches.
+ * Always the columns by name: hosts add their own. JSON and times are read as text on PostgreSQL, which no type parser of the host
+ * touches.
  *
  * @param from - The table or alias that has the columns.
  * @param prefix - Put before each property, to tell two records in one row apart.
  */
 export function selection<R>(columns: Columns<R>, dialect: Dialect, from: string, prefix = ''): RawBuilder<unknown> {
-  const selected = entries(columns).map(([property, column]) => {
-    const name = `${from}.${column.name}`
-    return `${column.isJson && dialect === 'postgres' ? `cast(${name} as text)` : name} as "${prefix}${property}"`
+  const list = entries(columns).map(([property, column]) => {
+    return `${selected(`${from}.${column.name}`, column.kind, dialect)} as "${prefix}${property}"`
   })
-  return sql.raw(selected.join(', '))
+  return sql.raw(list.join(', '))
 }
 
-/** Makes a record of a row that was read with {@link selection}. */
+function selected(column: string, kind: Column<unknown>['kind'], dialect: Dialect): string {
+  if (kind === 'time') return timeAsText(column, dialect)
+  return kind === 'json' && dialect === 'postgres' ? `cast(${column} as text)` : column
+}
+
+/**
+ * Makes a record of a row that was read with {@link selection}.
+ *
+ * @throws {UnreadableRowError} when a value cannot be read.
+ */
 export function decode<R>(columns: Columns<R>, row: object, prefix = ''): R {
+  const values = row as Record<string, unknown>
   const record: Record<string, unknown> = {}
   for (const { property, key, column } of reading(columns, prefix)) {
-    record[property] = column.decode((row as Record<string, unknown>)[key])
+    try {
+      record[property] = column.decode(values[key])
+    } catch (cause) {
+      throw new UnreadableRowError(columns[table], String(values[`${prefix}id`]), column.name, { cause })
+    }
   }
   return record as R
+}
+
+/**
+ * Reads one value, or none, of a row that was not read with {@link selection}. A time is to be selected by `timeAsText`.
+ *
+ * @param place - Where it is stored: the table, the row's id, and the column.
+ * @throws {UnreadableRowError} when it cannot be read.
+ */
+export function decodeAt<T>(
+  decode: (value: unknown) => T,
+  value: unknown,
+  ...place: [table: string, id: string, column: string]
+): T | null {
+  if (value === null || value === undefined) return null
+  try {
+    return decode(value)
+  } catch (cause) {
+    throw new UnreadableRowError(...place, { cause })
+  }
 }
 
 /** Makes column values of a record, or of some of its properties: absent ones are left out. */

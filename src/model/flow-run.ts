@@ -11,6 +11,7 @@ import {
   type Json,
   nullable,
   nullableJson,
+  table,
   text,
   time,
   type Timestamp,
@@ -85,6 +86,7 @@ export interface FlowRunTable {
 }
 
 export const flowRunColumns: Columns<FlowRun, FlowRunTable> = {
+  [table]: 'flow_run',
   id: text('id'),
   created: time('created'),
   updated: time('updated'),

@@ -19,6 +19,7 @@ import {
   json,
   type Json,
   nullable,
+  table,
   text,
   time,
   type Timestamp,
@@ -66,6 +67,7 @@ export interface WorkPoolTable {
 }
 
 export const workPoolColumns: Columns<WorkPool, WorkPoolTable> = {
+  [table]: 'work_pool',
   id: text('id'),
   created: time('created'),
   updated: time('updated'),

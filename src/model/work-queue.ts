@@ -20,6 +20,7 @@ import {
   integer,
   type Json,
   nullable,
+  table,
   text,
   time,
   type Timestamp,
@@ -73,7 +74,7 @@ export interface WorkQueueTable {
 
 const filter: Column<QueueFilter | null> = {
   name: 'filter',
-  isJson: true,
+  kind: 'json',
   decode(value) {
     const stored =
       value === null ? null : decodeJson<{ tags?: string[] | null; deployment_ids?: string[] | null } | null>(value)
@@ -83,6 +84,7 @@ const filter: Column<QueueFilter | null> = {
 }
 
 export const workQueueColumns: Columns<WorkQueue, WorkQueueTable> = {
+  [table]: 'work_queue',
   id: text('id'),
   created: time('created'),
   updated: time('updated'),

@@ -1,5 +1,5 @@
 import type { Generated } from 'kysely'
-import { type Columns, integer, nullable, text, time, type Timestamp } from './columns.js'
+import { type Columns, integer, nullable, table, text, time, type Timestamp } from './columns.js'
 
 /** Whether a worker was heard of lately. */
 export type WorkerStatus = 'ONLINE' | 'OFFLINE'
@@ -31,6 +31,7 @@ export interface WorkerTable {
 }
 
 export const workerColumns: Columns<Worker, WorkerTable> = {
+  [table]: 'worker',
   id: text('id'),
   created: time('created'),
   updated: time('updated'),

@@ -58,5 +58,7 @@ export function enterState(run: FlowRunFacts, state: EnteredState): FlowRunFacts
  */
 export function runningMilliseconds(run: Pick<FlowRunFacts, 'stateType' | 'stateTimestamp'>, until: Date): number {
   if (run.stateType !== 'RUNNING' || run.stateTimestamp === null) return 0
-  return Math.max(0, until.getTime() - run.stateTimestamp.getTime())
+  const since = run.stateTimestamp.getTime()
+  // Since ever, as `-infinity` is read, is no time that can be counted.
+  return since === -8_640_000_000_000_000 ? 0 : Math.max(0, until.getTime() - since)
 }

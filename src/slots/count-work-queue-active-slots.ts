@@ -2,6 +2,7 @@ import { type RawBuilder, sql } from 'kysely'
 import { z } from 'zod'
 import { FILTER_QUEUE_SLOT_STATES, WORK_QUEUE_SLOT_STATES } from '../rules/states.js'
 import { check, idSchema } from '../model/checks.js'
+import { decodeAt } from '../model/columns.js'
 import { workQueueColumns } from '../model/work-queue.js'
 import { hasAnyId } from '../sql/lists.js'
 import { hasFilter, membership, occupiesSlot } from '../sql/runs.js'
@@ -47,7 +48,7 @@ export async function countWorkQueueActiveSlots<DB extends RequiredTables>(
 
     const counts = new Map<string, number>()
     for (const row of rows) {
-      const queueFilter = workQueueColumns.filter.decode(row.filter)
+      const queueFilter = decodeAt(workQueueColumns.filter.decode, row.filter, 'work_queue', row.id, 'filter')
       counts.set(row.id, queueFilter === null ? decodeInteger(row.active) : await countMatching(scope, queueFilter))
     }
     return counts

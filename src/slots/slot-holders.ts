@@ -1,10 +1,10 @@
 import { type RawBuilder, sql } from 'kysely'
 import { WORK_QUEUE_SLOT_STATES } from '../rules/states.js'
-import { decode } from '../model/columns.js'
+import { decode, decodeAt } from '../model/columns.js'
 import { flowRunColumns } from '../model/flow-run.js'
 import { isOneOf } from '../sql/lists.js'
 import type { FlowRun } from '../model/flow-run.js'
-import { decodeTime } from '../model/values.js'
+import { decodeTime, timeAsText } from '../model/values.js'
 import type { Scope } from '../session.js'
 
 /** A run that occupies a slot. */
@@ -21,10 +21,10 @@ export interface SlotHolder {
  * Source: `_slot_acquired_at_subquery` of Prefect's `models.workers`, also in that a state counts that has the very time of the
  * other state before it.
  */
-export function slotAcquiredAt({ tables }: Pick<Scope, 'tables'>): RawBuilder<unknown> {
+export function slotAcquiredAt({ dialect, tables }: Pick<Scope, 'dialect' | 'tables'>): RawBuilder<unknown> {
   const occupies = isOneOf('state.type', WORK_QUEUE_SLOT_STATES)
   return sql`(
-    select min(state.timestamp) from ${tables.flow_run_state} as state
+    select ${sql.raw(timeAsText('min(state.timestamp)', dialect))} from ${tables.flow_run_state} as state
     where state.flow_run_id = run.id and ${occupies} and not exists (
       select 1 from ${tables.flow_run_state} as later
       where later.flow_run_id = run.id and later.timestamp > state.timestamp
@@ -33,8 +33,11 @@ export function slotAcquiredAt({ tables }: Pick<Scope, 'tables'>): RawBuilder<un
 
 /** Makes a slot holder of a row with the columns of a run and `slotAcquiredAt`. */
 export function toSlotHolder(row: object & { slotAcquiredAt: unknown }): SlotHolder {
-  return {
-    flowRun: decode(flowRunColumns, row),
-    slotAcquiredAt: row.slotAcquiredAt === null ? null : decodeTime(row.slotAcquiredAt),
-  }
+  const flowRun = decode(flowRunColumns, row)
+  return { flowRun, slotAcquiredAt: decodeSlotAcquiredAt(row.slotAcquiredAt, flowRun.id) }
+}
+
+/** Reads what {@link slotAcquiredAt} selects. An error names the run: of its states, it is not known which cannot be read. */
+export function decodeSlotAcquiredAt(value: unknown, flowRunId: string): Date | null {
+  return decodeAt(decodeTime, value, 'flow_run_state', flowRunId, 'timestamp')
 }

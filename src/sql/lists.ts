@@ -77,14 +77,16 @@ export function startsWithAny(column: string, prefixes: readonly string[], diale
   )`
 }
 
-/** The JSON array in the column has all of these texts. */
+/** The JSON array in the column has all of these texts. What is no JSON, as SQLite may hold, has none. */
 export function hasAllTexts(column: string, texts: readonly string[], dialect: Dialect): Condition {
   const list = JSON.stringify(texts)
+  const name = sql.ref(column)
   return dialect === 'postgres'
-    ? sql`${sql.ref(column)} @> cast(cast(${list} as text) as jsonb)`
+    ? sql`${name} @> cast(cast(${list} as text) as jsonb)`
     : sql`not exists (
         select 1 from json_each(${list}) as wanted
-        where wanted.value not in (select value from json_each(${sql.ref(column)}) where value is not null)
+        where wanted.value not in (
+          select value from json_each(case when json_valid(${name}) then ${name} end) where value is not null)
       )`
 }
 

@@ -47,7 +47,8 @@ export function hasStartTime(scheduledBefore: RawBuilder<unknown>): Condition {
 }
 
 /**
- * The run does not wait for a retry inside the process that ran it before; polls of a pool leave such runs out.
+ * The run does not wait for a retry inside the process that ran it before; polls of a pool leave such runs out. Of one whose policy is no
+ * JSON that is not known: it is read, and then named, where SQLite itself would only say `malformed JSON`.
  *
  * Source: Prefect's query behind `get_scheduled_flow_runs`.
  */
@@ -55,7 +56,7 @@ export function isNotRetriedInProcess(dialect: Dialect): Condition {
   const type =
     dialect === 'postgres'
       ? sql`run.empirical_policy ->> 'retry_type'`
-      : sql`json_extract(run.empirical_policy, '$.retry_type')`
+      : sql`case when json_valid(run.empirical_policy) then json_extract(run.empirical_policy, '$.retry_type') end`
   return sql`coalesce(${type}, '') <> 'in_process'`
 }
 

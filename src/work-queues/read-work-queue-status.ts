@@ -1,9 +1,10 @@
 import { type RawBuilder, sql } from 'kysely'
 import { WorkQueueNotFoundError } from '../errors.js'
 import { DEFAULT_HEALTH_CHECK_POLICY, evaluateHealth, type WorkQueueHealthPolicy } from '../rules/evaluate-health.js'
+import { decodeAt } from '../model/columns.js'
 import { check, idSchema, type NowOption, nowOptionSchema } from '../model/checks.js'
 import { isLate, membership } from '../sql/runs.js'
-import { decodeInteger, decodeTime } from '../model/values.js'
+import { decodeInteger, decodeTime, timeAsText } from '../model/values.js'
 import { open, type RequiredTables, type Session } from '../session.js'
 
 /** How a work queue is doing. */
@@ -37,20 +38,20 @@ export async function readWorkQueueStatus<DB extends RequiredTables>(
 ): Promise<WorkQueueStatusDetail> {
   const workQueueId = check(idSchema, id, 'id')
   const { now } = check(nowOptionSchema, options)
-  return await open(session, async ({ db, tables }) => {
+  return await open(session, async ({ db, dialect, tables }) => {
     const lateRuns = membership({ id: sql`${workQueueId}`, name: sql`queue.name` }).map(
       (isMember): RawBuilder<unknown> =>
         sql`(select count(*) from ${tables.flow_run} as run where ${isMember} and ${isLate})`,
     )
     const { rows } = await sql<{ lastPolled: unknown; lateRunsCount: unknown }>`
-    select queue.last_polled as "lastPolled", ${sql.join(lateRuns, sql` + `)} as "lateRunsCount"
+    select ${sql.raw(timeAsText('queue.last_polled', dialect))} as "lastPolled", ${sql.join(lateRuns, sql` + `)} as "lateRunsCount"
     from ${tables.work_queue} as queue
     where queue.id = ${workQueueId}
   `.execute(db)
 
     const [row] = rows
     if (row === undefined) throw new WorkQueueNotFoundError(workQueueId)
-    const lastPolled = row.lastPolled === null ? null : decodeTime(row.lastPolled)
+    const lastPolled = decodeAt(decodeTime, row.lastPolled, 'work_queue', workQueueId, 'last_polled')
     const lateRunsCount = decodeInteger(row.lateRunsCount)
     const healthCheckPolicy = { ...DEFAULT_HEALTH_CHECK_POLICY }
     return {

@@ -50,6 +50,8 @@ export interface HostSettings {
   readonly oddTypes?: boolean
   /** PostgreSQL: the library's statements are sent by name. */
   readonly prepared?: boolean
+  /** pg's type parsers, where they are other than `oddTypes` says. */
+  readonly types?: pg.CustomTypesConfig
 }
 
 const plugged = (schema: string): HostSettings => ({
@@ -119,7 +121,8 @@ export function openSqlite(file: string, safeIntegers = false): SQLite.Database 
   return connection
 }
 
-function postgresKind(name: string, settings: HostSettings): DatabaseKind {
+/** PostgreSQL with what a host has set. */
+export function postgresKind(name: string, settings: HostSettings): DatabaseKind {
   return {
     name,
     dialect: 'postgres',
@@ -132,6 +135,7 @@ function postgresKind(name: string, settings: HostSettings): DatabaseKind {
           connectionString: database.url,
           max: 10,
           ...(host.oddTypes ? { types: oddTypes } : {}),
+          ...(host.types === undefined ? {} : { types: host.types }),
         })
         // Dropping the database ends connections that the pool still holds; that is no error of a test.
         pool.on('error', () => {})
