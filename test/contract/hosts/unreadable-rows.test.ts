@@ -118,7 +118,7 @@ describeOnDatabases(
     const idOf = { work_pool: 'pool', work_queue: 'queue', worker: 'worker', flow_run: 'run' } as const
 
     const cases = Object.entries(columns).flatMap(([table, of]) =>
-      Object.entries(of).map(([column, values]) => [table as Table, column, values as (string | number)[]] as const),
+      Object.entries(of).map(([column, values]) => [table as Table, column, values] as const),
     )
     test.each(cases)('in %s, by its %s, is named by every function that comes to it', async (table, column, values) => {
       const ids = await make()
