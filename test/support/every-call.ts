@@ -3,6 +3,11 @@ import {
   bulkUpdateWorkQueuePriorities,
   claimRunsInWorkQueue,
   claimScheduledFlowRuns,
+  countFlowRuns,
+  countWorkPoolActiveSlots,
+  countWorkPools,
+  countWorkQueueActiveSlots,
+  countWorkQueues,
   createFlowRuns,
   createWorkPool,
   createWorkQueue,
@@ -10,10 +15,26 @@ import {
   deleteWorkPool,
   deleteWorkQueue,
   ensureWorkQueueExists,
+  explainFlowRun,
+  explainWorkQueue,
+  getRunsInWorkQueue,
+  getScheduledFlowRuns,
   markLateFlowRuns,
   markWorkersOffline,
   markWorkPoolsNotReady,
   markWorkQueuesNotReady,
+  readFlowRun,
+  readFlowRuns,
+  readWorkers,
+  readWorkPool,
+  readWorkPoolByName,
+  readWorkPools,
+  readWorkPoolSlotHolders,
+  readWorkQueue,
+  readWorkQueueByName,
+  readWorkQueues,
+  readWorkQueueSlotHolders,
+  readWorkQueueStatus,
   recordWorkerHeartbeat,
   recordWorkQueuePolls,
   releaseStaleClaims,
@@ -22,7 +43,7 @@ import {
   updateWorkQueue,
   type WorkQueueTables,
 } from 'kysely-work-queues'
-import { type Factory, testId } from '../../support/factory.js'
+import { type Factory, testId } from './factory.js'
 
 /** Makes a call that changes rows. What the call reports by `emitStatusChange` goes to `report`. */
 export type WritingCall = (db: Kysely<WorkQueueTables>, report: (change: unknown) => void) => Promise<unknown>
@@ -91,4 +112,32 @@ export const writingCalls: Record<string, WritingCall> = {
   claimRunsInWorkQueue: (db) => claimRunsInWorkQueue(db, a),
   'claimScheduledFlowRuns, of two queues': (db) => claimScheduledFlowRuns(db),
   releaseStaleClaims: (db) => releaseStaleClaims(db, { pendingBefore: since }),
+}
+
+/** Makes a call that changes nothing. */
+export type ReadingCall = (db: Kysely<WorkQueueTables>) => Promise<unknown>
+
+/** Calls of every function that only reads, by the function's name. */
+export const readingCalls: Record<string, ReadingCall> = {
+  readWorkQueue: (db) => readWorkQueue(db, a),
+  readWorkQueueByName: (db) => readWorkQueueByName(db, 'a', { workPoolName: 'pool' }),
+  readWorkQueues: (db) => readWorkQueues(db),
+  countWorkQueues: (db) => countWorkQueues(db),
+  readWorkQueueStatus: (db) => readWorkQueueStatus(db, a),
+  getRunsInWorkQueue: (db) => getRunsInWorkQueue(db, a),
+  readWorkPool: (db) => readWorkPool(db, pool),
+  readWorkPoolByName: (db) => readWorkPoolByName(db, 'pool'),
+  readWorkPools: (db) => readWorkPools(db),
+  countWorkPools: (db) => countWorkPools(db),
+  getScheduledFlowRuns: (db) => getScheduledFlowRuns(db),
+  explainFlowRun: (db) => explainFlowRun(db, scheduled),
+  explainWorkQueue: (db) => explainWorkQueue(db, a),
+  countWorkPoolActiveSlots: (db) => countWorkPoolActiveSlots(db, [pool]),
+  countWorkQueueActiveSlots: (db) => countWorkQueueActiveSlots(db, [a]),
+  readWorkPoolSlotHolders: (db) => readWorkPoolSlotHolders(db, pool),
+  readWorkQueueSlotHolders: (db) => readWorkQueueSlotHolders(db, a),
+  readWorkers: (db) => readWorkers(db, pool),
+  countFlowRuns: (db) => countFlowRuns(db),
+  readFlowRun: (db) => readFlowRun(db, scheduled),
+  readFlowRuns: (db) => readFlowRuns(db),
 }
