@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely'
 import * as library from 'kysely-work-queues'
 import type { WorkQueueTables } from 'kysely-work-queues'
-import { makeWorld, writingCalls } from '../../concurrency/failures/writing-calls.js'
+import { makeWorld, writingCalls } from '../../support/every-call.js'
 import { type Factory, testId } from '../../support/factory.js'
 
 /** A call on the rows of {@link makeGrantedWorld}. */
