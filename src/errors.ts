@@ -86,18 +86,26 @@ export interface InputIssue {
   readonly message: string
 }
 
+/** How many issues an error lists, and how long the message is that one of them makes. */
+const MAX_ISSUES = 100
+const MAX_ISSUE_LENGTH = 300
+
 /** An input was refused. Nothing was asked of the database. */
 export class InvalidInputError extends WorkQueueError {
   override readonly name = 'InvalidInputError'
   readonly code = 'INVALID_INPUT'
-  /** Every problem found, not only the first. */
+  /** Every problem found, not only the first; of more than a hundred, the first hundred, and one that counts the rest. */
   readonly issues: readonly InputIssue[]
 
-  constructor(issues: readonly InputIssue[]) {
-    super(
-      `Invalid input: ${issues.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('; ')}`,
-    )
-    this.issues = issues
+  /**
+   * @param more - How many problems there are beside these.
+   */
+  constructor(issues: readonly InputIssue[], more = 0) {
+    const listed = issues.slice(0, MAX_ISSUES)
+    const rest = issues.length - listed.length + more
+    if (rest > 0) listed.push({ path: '', message: `and ${rest} more` })
+    super(`Invalid input: ${listed.map(toText).join('; ')}`)
+    this.issues = listed
   }
 }
 
@@ -123,6 +131,12 @@ export class UnreadableRowError extends WorkQueueError {
   }
 }
 
+function toText({ path, message }: InputIssue): string {
+  const text = path === '' ? message : `${path}: ${message}`
+  const half = MAX_ISSUE_LENGTH / 2
+  return text.length <= MAX_ISSUE_LENGTH ? text : `${text.slice(0, half)}…${text.slice(-half)}`
+}
+
 /** The session speaks a dialect that this library does not. It speaks SQLite and PostgreSQL. */
 export class UnsupportedDialectError extends WorkQueueError {
   override readonly name = 'UnsupportedDialectError'
@@ -133,4 +147,36 @@ export class UnsupportedDialectError extends WorkQueueError {
     super(`The session's dialect is ${dialect}; supported are PostgreSQL and SQLite.`)
     this.dialect = dialect
   }
+}
+
+// A conflict of PostgreSQL (serialization_failure, deadlock_detected), and SQLite's words for a database, or a table, that another has.
+const RETRYABLE = /^(?:40001|40P01|SQLITE_(?:BUSY|LOCKED)(?:_[A-Z]+)?)$/
+
+/** The same two of SQLite's result codes as numbers; an extended code has them in its low byte. */
+const SQLITE_BUSY = 5
+const SQLITE_LOCKED = 6
+
+/**
+ * Whether an error is a driver's that says nothing but "try again": on PostgreSQL a serialization failure (40001) or a deadlock (40P01), on
+ * SQLite SQLITE_BUSY, SQLITE_LOCKED and their kinds, such as SQLITE_BUSY_SNAPSHOT. Knows the errors of pg, postgres.js, PGlite,
+ * better-sqlite3, `node:sqlite` and libsql.
+ *
+ * What was in a transaction is rolled back: try the whole of it again, a little later.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   await claimRunsInWorkQueue(db, queue.id)
+ * } catch (error) {
+ *   if (!isRetryable(error)) throw error
+ * }
+ * ```
+ */
+export function isRetryable(error: unknown): boolean {
+  if (typeof error !== 'object' || error === null) return false
+  const { code, errcode } = error as { code?: unknown; errcode?: unknown }
+  if (typeof code === 'string' && RETRYABLE.test(code)) return true
+  if (code !== 'ERR_SQLITE_ERROR' || typeof errcode !== 'number') return false
+  const kind = errcode & 0xff
+  return kind === SQLITE_BUSY || kind === SQLITE_LOCKED
 }

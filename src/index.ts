@@ -74,13 +74,13 @@ export type { WorkPoolTable } from './model/work-pool.js'
 export type { WorkQueueTable } from './model/work-queue.js'
 export type { WorkerTable } from './model/worker.js'
 export type { FlowRun } from './model/flow-run.js'
-export type { JsonObject } from './model/values.js'
+export type { JsonObject } from './model/json.js'
 export type { WorkPool } from './model/work-pool.js'
 export type { QueueFilter, WorkQueue } from './model/work-queue.js'
 export type { Worker, WorkerStatus } from './model/worker.js'
 
 // Inputs and their checks
-export type { NowOption, PageOptions } from './model/checks.js'
+export type { InputSchema, NowOption, PageOptions } from './model/checks.js'
 export { type FlowRunCreate, flowRunCreateSchema } from './model/flow-run.js'
 export { type FlowRunStateInput, flowRunStateSchema } from './model/flow-run-state.js'
 export {
@@ -114,6 +114,7 @@ export {
   FlowRunNotFoundError,
   type InputIssue,
   InvalidInputError,
+  isRetryable,
   UnreadableRowError,
   UnsupportedDialectError,
   WorkPoolExistsError,

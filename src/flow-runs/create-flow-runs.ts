@@ -14,7 +14,16 @@ import { type RequiredTables, type Scope, type Session, write } from '../session
 import { insertStates } from './insert-states.js'
 import { selectFlowRuns } from './select-flow-runs.js'
 
-const inputsSchema = z.array(flowRunCreateSchema)
+// Not a check of the schema that is exported: one that looks at two keys would forbid a host to `omit` from it.
+const inputsSchema = z.array(
+  flowRunCreateSchema.refine(
+    ({ idempotencyKey, flowId }) => flowId !== undefined || (idempotencyKey ?? null) === null,
+    {
+      path: ['idempotencyKey'],
+      message: 'means nothing without flowId, in which it is unique',
+    },
+  ),
+)
 
 // A statement takes at most 32,766 parameters on SQLite; a run has fewer than forty.
 const BATCH_SIZE = 500
@@ -22,12 +31,13 @@ const BATCH_SIZE = 500
 /**
  * Creates flow runs, many at once, each with its first state in `flow_run_state`.
  *
- * A run is SCHEDULED unless its input says otherwise. A run whose idempotency key its flow already has is not created: the run
- * that has it is returned in its place.
+ * A run is SCHEDULED unless its input says otherwise, and due at once unless its input says when. A run whose idempotency key its flow
+ * already has is not created: the run that has it is returned in its place.
  *
  * @param options - `now`: what time it is. Default: the clock.
  * @returns The runs, in the order of the inputs.
- * @throws {InvalidInputError} when an input is not valid, or asks for an id that is taken.
+ * @throws {InvalidInputError} when an input is not valid, has an `idempotencyKey` without a `flowId`, or asks for an id that is
+ *   taken.
  * @throws {WorkQueueNotFoundError} when there is no queue `workQueueId`. Nothing was created.
  *
  * @example
@@ -98,12 +108,14 @@ function toFlowRun(input: FlowRunCreate, queueNames: ReadonlyMap<string, string>
   const stateType = input.stateType === undefined ? 'SCHEDULED' : input.stateType
   const workQueueId = input.workQueueId ?? null
   const queueName = workQueueId === null ? null : (queueNames.get(workQueueId) ?? null)
-  const nextScheduledStartTime = input.nextScheduledStartTime ?? null
+  const dueAtOnce = stateType === 'SCHEDULED' && input.nextScheduledStartTime === undefined
+  const nextScheduledStartTime = dueAtOnce ? now : (input.nextScheduledStartTime ?? null)
   return {
     id,
     created: now,
     updated: now,
-    name: input.name ?? `run-${id}`,
+    // As Prefect does, which reads empty text as no name.
+    name: input.name || `run-${id}`,
     flowId: input.flowId ?? newId(),
     deploymentId: input.deploymentId ?? null,
     workQueueId,

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { type InputIssue, InvalidInputError } from '../errors.js'
-import type { JsonObject } from './values.js'
+import { findJsonProblems, type JsonObject } from './json.js'
 
 /** The largest integer that PostgreSQL's `integer` holds. */
 export const MAX_INTEGER: number = 2 ** 31 - 1
@@ -15,11 +15,32 @@ export const textSchema: z.ZodType<string, string> = z
   .refine((value) => !value.includes('\0'), 'must not contain NUL characters')
   .refine((value) => value.isWellFormed(), 'must not contain lone surrogates')
 
-/** The name of a pool, queue, worker or run. Source: `Name` of Prefect's `types.names`; also refuses blank names. */
-export const nameSchema: z.ZodType<string, string> = textSchema.superRefine((value, context) => {
-  if (value.trim() === '') context.addIssue({ code: 'custom', message: 'must not be blank' })
-  if (/[/%&><]/.test(value)) context.addIssue({ code: 'custom', message: 'must not contain / % & > <' })
-})
+/** PostgreSQL's B-trees hold no entry of a third of a page, 2,704 bytes, and some hold an id besides. SQLite would take any. */
+const MAX_INDEXED_BYTES = 2000
+
+/** Text that an index holds, ours or one of Prefect's own tables. */
+export const indexedTextSchema: z.ZodType<string, string> = textSchema.refine(
+  (value) => isWithinBytes(value, MAX_INDEXED_BYTES),
+  `must have at most ${MAX_INDEXED_BYTES} bytes in UTF-8`,
+)
+
+/** The same, and there must be something to see. */
+export const labelSchema: z.ZodType<string, string> = indexedTextSchema.refine(
+  (value) => value.trim() !== '',
+  'must not be blank',
+)
+
+/** The name of a queue or worker. Source: `Name` of Prefect's `types.names`; also refuses blank names. */
+export const nameSchema: z.ZodType<string, string> = labelSchema.refine(
+  (value) => !/[/%&><]/.test(value),
+  'must not contain / % & > <',
+)
+
+/** The name of a new pool. Source: `NonEmptyishName` of Prefect's `types.names`. A pool that is not named so stops Prefect's lists of pools. */
+export const poolNameSchema: z.ZodType<string, string> = nameSchema.refine(
+  (value) => value.trim() === '' || /[^\s'"]/.test(value),
+  'must not be blank but for quotes',
+)
 
 /** An id: a UUID of any version, taken in either case and lower-cased. */
 export const idSchema: z.ZodType<string, string> = z.guid('must be a UUID').toLowerCase()
@@ -38,25 +59,48 @@ export const timeSchema: z.ZodType<Date, Date> = z
     'must be between the years 1 and 9999',
   )
 
-// In JSON text, NUL is always escaped, and so are surrogates exactly when they are lone.
-const ESCAPED_NUL_OR_SURROGATE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/
+const isoTime = z.iso.datetime({ offset: true })
 
-const jsonObject = z.record(z.string(), z.json())
-
-/** SQLite's JSON functions go no deeper than 1,000 levels, and what recurses into a value would run out of stack soon after. */
-const MAX_LEVELS = 500
+/** A time of an input: a {@link timeSchema}, or ISO 8601 text with an offset, as HTTP bodies have it. What is below milliseconds is cut off. */
+export const inputTimeSchema: z.ZodType<Date, Date | string> = z
+  .custom<Date | string>(
+    (value) => (value instanceof Date ? !Number.isNaN(value.getTime()) : isoTime.safeParse(value).success),
+    { message: 'must be a valid Date, or ISO 8601 text with an offset', abort: true },
+  )
+  .transform((value) => new Date(value))
+  .pipe(timeSchema)
 
 /** A JSON object. It is taken as it is, not copied: a copy would lose a key such as `__proto__`. */
 export const jsonObjectSchema: z.ZodType<JsonObject, JsonObject> = z
-  .custom<JsonObject>((value) => isNestedWithin(MAX_LEVELS, value), {
-    message: `must not be nested deeper than ${MAX_LEVELS} levels`,
-    abort: true,
+  .custom<JsonObject>()
+  .superRefine((value, context) => {
+    const { problems, more } = findJsonProblems(value)
+    for (const { path, message } of problems)
+      context.addIssue({ code: 'custom', path: [...path], message, continue: false })
+    if (more > 0) context.addIssue({ code: 'custom', message: `and ${more} more`, params: { more }, continue: false })
   })
-  .refine((value) => jsonObject.safeParse(value).success, { message: 'must be a JSON object', abort: true })
-  .refine(
-    (value) => !ESCAPED_NUL_OR_SURROGATE.test(JSON.stringify(value)),
-    'must not contain NUL characters or lone surrogates',
-  )
+
+/**
+ * A JSON object that Prefect makes an object of a class of: a member of another kind would make it fail on the row, until somebody
+ * repairs it.
+ *
+ * @param members - What may be under which key.
+ * @param others - What may be under any other key. Without it, no other key may be.
+ */
+export function jsonObjectOf(
+  members: Record<string, z.ZodType>,
+  others?: z.ZodType,
+): z.ZodType<JsonObject, JsonObject> {
+  return jsonObjectSchema.superRefine((object, context) => {
+    for (const [key, value] of Object.entries(object)) {
+      const schema = Object.hasOwn(members, key) ? members[key] : others
+      if (schema === undefined) context.addIssue({ code: 'custom', path: [key], message: 'is not a known key' })
+      for (const { path, message } of schema?.safeParse(value).error?.issues ?? []) {
+        context.addIssue({ code: 'custom', path: [key, ...path], message })
+      }
+    }
+  })
+}
 
 /** What every function takes that asks the time. */
 export interface NowOption {
@@ -88,10 +132,10 @@ export interface AnyOf<T> {
 
 // The parts of a filter's schema.
 export const filterOperator: z.ZodOptional<z.ZodEnum<{ and: 'and'; or: 'or' }>> = z.enum(['and', 'or']).optional()
-export const anyId: z.ZodType<AnyOf<string> | undefined> = z
+export const anyId: z.ZodOptional<z.ZodType<AnyOf<string>, AnyOf<string>>> = z
   .strictObject({ any: z.array(idSchema).optional() })
   .optional()
-export const anyText: z.ZodType<AnyOf<string> | undefined> = z
+export const anyText: z.ZodOptional<z.ZodType<AnyOf<string>, AnyOf<string>>> = z
   .strictObject({ any: z.array(textSchema).optional() })
   .optional()
 
@@ -110,6 +154,26 @@ export const pageShape: {
 } = { limit: countSchema.optional(), offset: countSchema.optional() }
 
 /**
+ * The schema of an input, an object of zod's, so that a host can `omit` from it and `extend` it. Where the input has a time, it takes ISO 8601
+ * text with an offset too.
+ */
+export type InputSchema<T> = z.ZodObject<{ [K in keyof T]-?: PropertySchema<T, K> }, z.core.$strict>
+
+type PropertySchema<T, K extends keyof T> =
+  object extends Pick<T, K>
+    ? z.ZodOptional<z.ZodType<Exclude<T[K], undefined>, Given<Exclude<T[K], undefined>>>>
+    : z.ZodType<T[K], Given<T[K]>>
+
+/** What stands for a value, or for a part of it, in an input. */
+type Given<T> = T extends Date
+  ? Date | string
+  : T extends (infer E)[]
+    ? Given<E>[]
+    : T extends object
+      ? { [K in keyof T]: Given<T[K]> }
+      : T
+
+/**
  * Checks an input before anything is asked of the database.
  *
  * @param at - What the path of an issue begins with: the argument's name, or nothing for the main input.
@@ -118,7 +182,14 @@ export const pageShape: {
 export function check<T>(schema: z.ZodType<T>, value: unknown, at = ''): T {
   const result = schema.safeParse(value)
   if (result.success) return result.data
-  throw new InvalidInputError(result.error.issues.flatMap((issue) => toInputIssues(issue, at)))
+  const issues: InputIssue[] = []
+  let more = 0
+  for (const issue of result.error.issues) {
+    const counted = issue.code === 'custom' ? Number(issue.params?.['more'] ?? 0) : 0
+    more += counted
+    if (counted === 0) for (const found of toInputIssues(issue, at)) issues.push(found)
+  }
+  throw new InvalidInputError(issues, more)
 }
 
 function toInputIssues(issue: z.core.$ZodIssue, at: string): InputIssue[] {
@@ -127,8 +198,13 @@ function toInputIssues(issue: z.core.$ZodIssue, at: string): InputIssue[] {
   return issue.keys.map((key) => ({ path: [...path, key].join('.'), message: 'is not a known key' }))
 }
 
-/** Whether objects and arrays are in each other no deeper than so many levels. The first that is too deep ends the search. */
-function isNestedWithin(levels: number, value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return true
-  return levels > 0 && Object.values(value).every((part) => isNestedWithin(levels - 1, part))
+/** Whether text has at most so many bytes in UTF-8. Text that is long by any count is not looked through. */
+function isWithinBytes(text: string, bytes: number): boolean {
+  if (text.length > bytes) return false
+  let rest = bytes
+  for (const character of text) {
+    const code = character.codePointAt(0) ?? 0
+    rest -= code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x1_00_00 ? 3 : 4
+  }
+  return rest >= 0
 }

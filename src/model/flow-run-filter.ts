@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { STATE_TYPES, type StateType } from '../rules/states.js'
-import { anyId, type AnyOf, anyText, filterOperator, textSchema, timeSchema } from './checks.js'
+import { anyId, type AnyOf, anyText, filterOperator, type InputSchema, inputTimeSchema, textSchema } from './checks.js'
 
 /** Which flow runs to read. Absent criteria match everything; those of one key must all hold. */
 export interface FlowRunFilter {
@@ -31,7 +31,7 @@ export interface FlowRunFilter {
 }
 
 /** Checks a {@link FlowRunFilter}. */
-export const flowRunFilterSchema: z.ZodType<FlowRunFilter> = z.strictObject({
+export const flowRunFilterSchema: InputSchema<FlowRunFilter> = z.strictObject({
   operator: filterOperator,
   id: anyId,
   name: anyText,
@@ -42,5 +42,7 @@ export const flowRunFilterSchema: z.ZodType<FlowRunFilter> = z.strictObject({
   stateType: z.strictObject({ any: z.array(z.enum(STATE_TYPES)).optional() }).optional(),
   stateName: anyText,
   tags: z.strictObject({ all: z.array(textSchema).optional() }).optional(),
-  nextScheduledStartTime: z.strictObject({ before: timeSchema.optional(), after: timeSchema.optional() }).optional(),
+  nextScheduledStartTime: z
+    .strictObject({ before: inputTimeSchema.optional(), after: inputTimeSchema.optional() })
+    .optional(),
 })

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { STATE_TYPES, type StateType } from '../rules/states.js'
-import { textSchema, timeSchema } from './checks.js'
+import { type InputSchema, inputTimeSchema, labelSchema, textSchema } from './checks.js'
 import type { Json, Timestamp } from './columns.js'
 
 /** The table `flow_run_state`: every state that a run was ever in. */
@@ -20,7 +20,7 @@ export interface FlowRunStateTable {
 /** A state to put a flow run in. */
 export interface FlowRunStateInput {
   type: StateType
-  /** Default: the type, capitalised. */
+  /** Not blank, of at most 2,000 bytes. Default: the type, capitalised. */
   name?: string | undefined
   /** When the run entered the state. Default: now. */
   timestamp?: Date | undefined
@@ -30,10 +30,10 @@ export interface FlowRunStateInput {
 }
 
 /** Checks a {@link FlowRunStateInput}; the same check that `setFlowRunState` makes. */
-export const flowRunStateSchema: z.ZodType<FlowRunStateInput> = z.strictObject({
+export const flowRunStateSchema: InputSchema<FlowRunStateInput> = z.strictObject({
   type: z.enum(STATE_TYPES),
-  name: textSchema.refine((name) => name.trim() !== '', 'must not be blank').optional(),
-  timestamp: timeSchema.optional(),
-  scheduledTime: timeSchema.nullish(),
+  name: labelSchema.optional(),
+  timestamp: inputTimeSchema.optional(),
+  scheduledTime: inputTimeSchema.nullish(),
   message: textSchema.nullish(),
 })

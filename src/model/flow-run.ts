@@ -1,7 +1,18 @@
 import type { Generated } from 'kysely'
 import { z } from 'zod'
 import { STATE_TYPES, type StateType } from '../rules/states.js'
-import { countSchema, idSchema, jsonObjectSchema, nameSchema, textSchema, timeSchema } from './checks.js'
+import {
+  countSchema,
+  idSchema,
+  indexedTextSchema,
+  type InputSchema,
+  inputTimeSchema,
+  jsonObjectOf,
+  jsonObjectSchema,
+  labelSchema,
+  nameSchema,
+  textSchema,
+} from './checks.js'
 import {
   boolean,
   type Columns,
@@ -16,7 +27,7 @@ import {
   time,
   type Timestamp,
 } from './columns.js'
-import type { JsonObject } from './values.js'
+import type { JsonObject } from './json.js'
 
 /** A unit of work with a state. */
 export interface FlowRun {
@@ -116,13 +127,37 @@ export const flowRunColumns: Columns<FlowRun, FlowRunTable> = {
   autoScheduled: boolean('auto_scheduled'),
 }
 
+/** Source: `KeyValueLabels` of Prefect's `types`. */
+const labelsSchema = jsonObjectOf(
+  {},
+  z.custom((value) => typeof value !== 'object', 'must be text, a number or a boolean'),
+)
+
+/** Source: `FlowRunPolicy` of Prefect's `schemas.core`, which ignores other keys, and takes a `retry_delay_seconds` for a `retry_delay`. */
+const empiricalPolicySchema = jsonObjectOf(
+  {
+    max_retries: z.int(),
+    retry_delay_seconds: z.number(),
+    retries: z.int().nullable(),
+    retry_delay: z.int().nullable(),
+    pause_keys: z.array(z.string()).nullable(),
+    resuming: z.boolean().nullable(),
+    retry_type: z.enum(['in_process', 'reschedule']).nullable(),
+  },
+  z.unknown(),
+).refine(
+  ({ retry_delay, retry_delay_seconds: seconds }) =>
+    Boolean(retry_delay) || seconds === undefined || Number.isSafeInteger(seconds),
+  { path: ['retry_delay_seconds'], message: 'must be an integer where there is no retry_delay' },
+)
+
 /** A new flow run. */
 export interface FlowRunCreate {
   /** Default: a new UUID of version 7. */
   id?: string | undefined
-  /** Default: made of the id. */
+  /** Any text of at most 2,000 bytes. Default, also for empty text: made of the id. */
   name?: string | undefined
-  /** Default: a new id, which a live Prefect database refuses, since it knows its flows. */
+  /** Needed with `idempotencyKey`. Default: a new id, which a live Prefect database refuses, since it knows its flows. */
   flowId?: string | undefined
   deploymentId?: string | null | undefined
   /** The queue the run belongs to. */
@@ -139,7 +174,10 @@ export interface FlowRunCreate {
   runCount?: number | undefined
   /** Default: `nextScheduledStartTime`. */
   expectedStartTime?: Date | null | undefined
-  /** When the run is due. Default: none; then only polls and claims without `scheduledBefore` hand it out, after the others. */
+  /**
+   * When the run is due. Default: at once for a SCHEDULED run, else none. `null`: at no time; then only polls and claims of every
+   * SCHEDULED run hand it out, after the others.
+   */
   nextScheduledStartTime?: Date | null | undefined
   startTime?: Date | null | undefined
   endTime?: Date | null | undefined
@@ -149,43 +187,47 @@ export interface FlowRunCreate {
   context?: JsonObject | undefined
   /** Default: none. */
   tags?: string[] | undefined
+  /** Flat: text, numbers and booleans. Default: none. */
   labels?: JsonObject | null | undefined
-  /** A second run of the flow with this key is not created; the first is the answer. */
+  /** Of at most 2,000 bytes. A second run of the flow with this key is not created; the first is the answer. */
   idempotencyKey?: string | null | undefined
   parentTaskRunId?: string | null | undefined
   infrastructurePid?: string | null | undefined
   /** Default: `{}`. */
   jobVariables?: JsonObject | null | undefined
-  /** Default: `{}`. */
+  /**
+   * Prefect's: the integers `retries`, `retry_delay` and `max_retries`, the number `retry_delay_seconds`, the texts `pause_keys`, the
+   * boolean `resuming`, the `retry_type` `in_process` or `reschedule`; other keys are not looked at. Default: `{}`.
+   */
   empiricalPolicy?: JsonObject | undefined
   /** Default: false. */
   autoScheduled?: boolean | undefined
 }
 
 /** Checks a {@link FlowRunCreate}; the same check that `createFlowRuns` makes of each. */
-export const flowRunCreateSchema: z.ZodType<FlowRunCreate> = z.strictObject({
+export const flowRunCreateSchema: InputSchema<FlowRunCreate> = z.strictObject({
   id: idSchema.optional(),
-  name: nameSchema.optional(),
+  name: indexedTextSchema.optional(),
   flowId: idSchema.optional(),
   deploymentId: idSchema.nullish(),
   workQueueId: idSchema.nullish(),
   workQueueName: nameSchema.nullish(),
   stateType: z.enum(STATE_TYPES).nullish(),
-  stateName: textSchema.nullish(),
-  stateTimestamp: timeSchema.nullish(),
+  stateName: labelSchema.nullish(),
+  stateTimestamp: inputTimeSchema.nullish(),
   runCount: countSchema.optional(),
-  expectedStartTime: timeSchema.nullish(),
-  nextScheduledStartTime: timeSchema.nullish(),
-  startTime: timeSchema.nullish(),
-  endTime: timeSchema.nullish(),
+  expectedStartTime: inputTimeSchema.nullish(),
+  nextScheduledStartTime: inputTimeSchema.nullish(),
+  startTime: inputTimeSchema.nullish(),
+  endTime: inputTimeSchema.nullish(),
   parameters: jsonObjectSchema.optional(),
   context: jsonObjectSchema.optional(),
   tags: z.array(textSchema).optional(),
-  labels: jsonObjectSchema.nullish(),
-  idempotencyKey: textSchema.nullish(),
+  labels: labelsSchema.nullish(),
+  idempotencyKey: indexedTextSchema.nullish(),
   parentTaskRunId: idSchema.nullish(),
   infrastructurePid: textSchema.nullish(),
   jobVariables: jsonObjectSchema.nullish(),
-  empiricalPolicy: jsonObjectSchema.optional(),
+  empiricalPolicy: empiricalPolicySchema.optional(),
   autoScheduled: z.boolean().optional(),
 })

@@ -1,8 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Dialect } from './dialect.js'
-
-/** A JSON object. */
-export type JsonObject = Record<string, unknown>
+import { toPythonJson } from './json.js'
 
 // How values are stored, in the formats that Prefect 3 uses itself: on SQLite, times are text with a blank and six digits, booleans
 // are 0 and 1, JSON is text as Python writes it. Reading is tolerant, because hosts override type parsers (pg `types`,
@@ -147,15 +145,9 @@ export function decodeInteger(value: unknown): number {
  * `jsonb` parameter a second time. On SQLite it is spelled as Python's `json.dumps` spells it.
  */
 export function encodeJson(value: unknown, dialect: Dialect): RawBuilder<string> | string {
-  if (dialect === 'postgres') return sql<string>`cast(cast(${JSON.stringify(value)} as text) as jsonb)`
-  return (
-    JSON.stringify(value, null, 1)
-      // Real line breaks are only ever JSON's own: in strings they are escaped.
-      .replace(/([[{])\n\s*/g, '$1')
-      .replace(/\n\s*([\]}])/g, '$1')
-      .replace(/,\n\s*/g, ', ')
-      .replace(/[\u0080-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
-  )
+  return dialect === 'postgres'
+    ? sql<string>`cast(cast(${JSON.stringify(value)} as text) as jsonb)`
+    : toPythonJson(value)
 }
 
 /** JSON as it is read: text, or parsed already by the driver. Our columns hold objects and arrays, never bare strings. */

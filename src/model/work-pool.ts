@@ -7,8 +7,12 @@ import {
   anyText,
   countSchema,
   filterOperator,
+  idSchema,
+  type InputSchema,
+  jsonObjectOf,
   jsonObjectSchema,
-  nameSchema,
+  labelSchema,
+  poolNameSchema,
   textSchema,
 } from './checks.js'
 import {
@@ -24,7 +28,7 @@ import {
   time,
   type Timestamp,
 } from './columns.js'
-import type { JsonObject } from './values.js'
+import { isPlainObject, type JsonObject } from './json.js'
 
 /** A pool of work queues that workers poll together. */
 export interface WorkPool {
@@ -84,11 +88,20 @@ export const workPoolColumns: Columns<WorkPool, WorkPoolTable> = {
   storageConfiguration: json('storage_configuration', () => ({})),
 }
 
+const step = z.custom((value) => value === null || isPlainObject(value), 'must be a JSON object or null')
+
+/** Source: `WorkPoolStorageConfiguration` of Prefect's `schemas.core`, which forbids other keys. */
+const storageConfigurationSchema = jsonObjectOf({
+  bundle_upload_step: step,
+  bundle_execution_step: step,
+  default_result_storage_block_id: idSchema.nullable(),
+})
+
 /** A new work pool. */
 export interface WorkPoolCreate {
-  /** Not blank, without `/ % & > <`, and not taken. */
+  /** Not empty but for blanks and quotes, without `/ % & > <`, of at most 2,000 bytes, and not taken. */
   name: string
-  /** Default: `prefect-agent`. */
+  /** Not blank, of at most 2,000 bytes. Default: `prefect-agent`. */
   type?: string | undefined
   description?: string | null | undefined
   /** Any JSON object; not inspected. Default: `{}`. */
@@ -97,19 +110,22 @@ export interface WorkPoolCreate {
   isPaused?: boolean | undefined
   /** How many runs of the pool may be active at once. Default: any number. */
   concurrencyLimit?: number | null | undefined
-  /** Default: `{}`. */
+  /**
+   * Prefect's: at most the objects `bundle_upload_step` and `bundle_execution_step` and the UUID
+   * `default_result_storage_block_id`, each of which may be `null`. Default: `{}`.
+   */
   storageConfiguration?: JsonObject | undefined
 }
 
 /** Checks a {@link WorkPoolCreate}; the same check that `createWorkPool` makes. */
-export const workPoolCreateSchema: z.ZodType<WorkPoolCreate> = z.strictObject({
-  name: nameSchema,
-  type: textSchema.refine((type) => type.trim() !== '', 'must not be blank').optional(),
+export const workPoolCreateSchema: InputSchema<WorkPoolCreate> = z.strictObject({
+  name: poolNameSchema,
+  type: labelSchema.optional(),
   description: textSchema.nullish(),
   baseJobTemplate: jsonObjectSchema.optional(),
   isPaused: z.boolean().optional(),
   concurrencyLimit: countSchema.nullish(),
-  storageConfiguration: jsonObjectSchema.optional(),
+  storageConfiguration: storageConfigurationSchema.optional(),
 })
 
 /** What to change of a work pool. Absent keys change nothing, `null` clears. A pool keeps its name and type. */
@@ -125,13 +141,13 @@ export interface WorkPoolUpdate {
 }
 
 /** Checks a {@link WorkPoolUpdate}; the same check that `updateWorkPool` makes. */
-export const workPoolUpdateSchema: z.ZodType<WorkPoolUpdate> = z.strictObject({
+export const workPoolUpdateSchema: InputSchema<WorkPoolUpdate> = z.strictObject({
   description: textSchema.nullish(),
   baseJobTemplate: jsonObjectSchema.optional(),
   isPaused: z.boolean().optional(),
   status: z.enum(WORK_POOL_STATUSES).optional(),
   concurrencyLimit: countSchema.nullish(),
-  storageConfiguration: jsonObjectSchema.optional(),
+  storageConfiguration: storageConfigurationSchema.optional(),
 })
 
 /** Which work pools to read. Absent criteria match everything. */
@@ -144,7 +160,7 @@ export interface WorkPoolFilter {
 }
 
 /** Checks a {@link WorkPoolFilter}. */
-export const workPoolFilterSchema: z.ZodType<WorkPoolFilter> = z.strictObject({
+export const workPoolFilterSchema: InputSchema<WorkPoolFilter> = z.strictObject({
   operator: filterOperator,
   id: anyId,
   name: anyText,

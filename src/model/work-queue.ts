@@ -7,10 +7,11 @@ import {
   countSchema,
   filterOperator,
   idSchema,
+  type InputSchema,
+  inputTimeSchema,
   nameSchema,
   prioritySchema,
   textSchema,
-  timeSchema,
 } from './checks.js'
 import {
   boolean,
@@ -112,7 +113,7 @@ const queueFilter = z.strictObject({
 
 /** A new work queue. */
 export interface WorkQueueCreate {
-  /** Not blank, without `/ % & > <`, and not taken in the pool. */
+  /** Not blank, without `/ % & > <`, of at most 2,000 bytes, and not taken in the pool. */
   name: string
   /** Default: empty. */
   description?: string | null | undefined
@@ -130,7 +131,7 @@ export interface WorkQueueCreate {
 }
 
 /** Checks a {@link WorkQueueCreate}; the same check that `createWorkQueue` makes. */
-export const workQueueCreateSchema: z.ZodType<WorkQueueCreate> = z.strictObject({
+export const workQueueCreateSchema: InputSchema<WorkQueueCreate> = z.strictObject({
   name: nameSchema,
   description: textSchema.nullish(),
   isPaused: z.boolean().optional(),
@@ -138,7 +139,7 @@ export const workQueueCreateSchema: z.ZodType<WorkQueueCreate> = z.strictObject(
   priority: prioritySchema.nullish(),
   workPoolId: idSchema.nullish(),
   filter: queueFilter.nullish(),
-  lastPolled: timeSchema.nullish(),
+  lastPolled: inputTimeSchema.nullish(),
 })
 
 /** What to change of a work queue. Absent keys change nothing, `null` clears. */
@@ -154,14 +155,14 @@ export interface WorkQueueUpdate {
 }
 
 /** Checks a {@link WorkQueueUpdate}; the same check that `updateWorkQueue` makes. */
-export const workQueueUpdateSchema: z.ZodType<WorkQueueUpdate> = z.strictObject({
+export const workQueueUpdateSchema: InputSchema<WorkQueueUpdate> = z.strictObject({
   name: nameSchema.optional(),
   description: textSchema.nullish(),
   isPaused: z.boolean().optional(),
   concurrencyLimit: countSchema.nullish(),
   priority: prioritySchema.optional(),
   filter: queueFilter.nullish(),
-  lastPolled: timeSchema.nullish(),
+  lastPolled: inputTimeSchema.nullish(),
 })
 
 /** Which work queues to read. Absent criteria match everything; those of one key must all hold. */
@@ -178,7 +179,7 @@ export interface WorkQueueFilter {
 }
 
 /** Checks a {@link WorkQueueFilter}. */
-export const workQueueFilterSchema: z.ZodType<WorkQueueFilter> = z.strictObject({
+export const workQueueFilterSchema: InputSchema<WorkQueueFilter> = z.strictObject({
   operator: filterOperator,
   id: anyId,
   name: z.strictObject({ any: z.array(textSchema).optional(), startsWith: z.array(textSchema).optional() }).optional(),

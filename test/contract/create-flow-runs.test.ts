@@ -1,9 +1,11 @@
 import { addSeconds } from 'date-fns'
 import {
+  claimScheduledFlowRuns,
   countFlowRuns,
   createFlowRuns,
   type FlowRun,
   type FlowRunCreate,
+  getRunsInWorkQueue,
   readFlowRun,
   readFlowRuns,
 } from 'kysely-work-queues'
@@ -40,7 +42,7 @@ const full: Required<FlowRunCreate> = {
   parameters: json,
   context: { context_key: json },
   tags: ['a', 'é', 'a_b', '"', '1', '[1]'],
-  labels: { label_key: json },
+  labels: { label_key: 'é', 'a.b': 1.5, camelCase: false },
   idempotencyKey: "key '1'",
   parentTaskRunId: testId(4),
   infrastructurePid: 'host:42',
@@ -79,8 +81,8 @@ describeOnDatabases('createFlowRuns', (t) => {
       stateName: 'Scheduled',
       stateTimestamp: now,
       runCount: 0,
-      expectedStartTime: null,
-      nextScheduledStartTime: null,
+      expectedStartTime: now,
+      nextScheduledStartTime: now,
       startTime: null,
       endTime: null,
       parameters: {},
@@ -105,6 +107,52 @@ describeOnDatabases('createFlowRuns', (t) => {
     const [run, other] = await createFlowRuns(t.db, [nulls, { nextScheduledStartTime: now }])
     expect(await readFlowRun(t.db, String(run?.id))).toMatchObject(nulls)
     expect(await readFlowRun(t.db, String(other?.id))).toMatchObject({ jobVariables: {}, expectedStartTime: now })
+  })
+
+  test('a SCHEDULED run is due at once unless it is said when, and null says at no time', async () => {
+    const workQueueId = await t.make.queue()
+    const later = addSeconds(now, 60)
+    const runs = await createFlowRuns(
+      t.db,
+      [
+        {},
+        { expectedStartTime: null },
+        { nextScheduledStartTime: undefined, stateType: 'SCHEDULED', stateName: 'AwaitingRetry' },
+        { nextScheduledStartTime: later },
+        { nextScheduledStartTime: null },
+        { stateType: 'PENDING' },
+        { stateType: null },
+      ].map((input) => ({ workQueueId, ...input }) as FlowRunCreate),
+      { now },
+    )
+    const dueTimes = [now, now, now, later, null, null, null]
+    expect(runs.map((run) => run.nextScheduledStartTime)).toEqual(dueTimes)
+    expect(runs.map((run) => run.expectedStartTime)).toEqual(dueTimes.with(1, null))
+    expect(await readFlowRuns(t.db)).toEqual(runs)
+    const ids = runs.map(({ id }) => id)
+    const polled = await getRunsInWorkQueue(t.db, workQueueId, { scheduledBefore: now })
+    expect(polled.runs.map(({ id }) => id)).toEqual(ids.slice(0, 3))
+    const claimed = await claimScheduledFlowRuns(t.db, { workQueueIds: [workQueueId], scheduledBefore: now, now })
+    expect(claimed.map(({ flowRun }) => flowRun.id)).toEqual(ids.slice(0, 3))
+  })
+
+  test('without `now`, a run that is due at once is due at the time at which it was created', async () => {
+    const [run] = await createFlowRuns(t.db, [{}])
+    expect(run?.nextScheduledStartTime).toEqual(run?.created)
+    expect(run?.stateTimestamp).toEqual(run?.created)
+    expect(await readFlowRun(t.db, run?.id ?? '')).toEqual(run)
+  })
+
+  test('a name is any text, and an empty one is none, as in Prefect', async () => {
+    const names = ['prod/2025-01-14/batch-12345', 'load 50% of A & B', 'x > y < z', ' ', '\t\n', "''"]
+    const runs = await createFlowRuns(
+      t.db,
+      names.map((name) => ({ name })),
+    )
+    expect((await readFlowRuns(t.db)).map(({ name }) => name)).toEqual(names)
+    expect(runs.map(({ name }) => name)).toEqual(names)
+    const [unnamed] = await createFlowRuns(t.db, [{ name: '' }])
+    expect(unnamed?.name).toBe(`run-${unnamed?.id}`)
   })
 
   test('ids grow in the order of the inputs', async () => {

@@ -124,6 +124,15 @@ describeOnDatabases('setFlowRunState', (t) => {
     expect(await readFlowRun(t.db, id)).toEqual(run)
   })
 
+  test('a run that was RUNNING as often as the databases can count runs all the same', async () => {
+    const [run] = await createFlowRuns(t.db, [{ runCount: 2 ** 31 - 1 }])
+    const id = run?.id ?? ''
+    await t.db.transaction().execute(async (trx) => {
+      expect(await setFlowRunState(trx, id, { type: 'RUNNING' })).toMatchObject({ runCount: 2 ** 31 - 1 })
+      expect(await readFlowRun(trx, id)).toMatchObject({ stateType: 'RUNNING', runCount: 2 ** 31 - 1 })
+    })
+  })
+
   test('SCHEDULED takes the time when the run is due, and keeps it when none is given', async () => {
     const { id } = await create()
     const again = await setFlowRunState(t.db, id, { type: 'SCHEDULED', scheduledTime: due }, { now })

@@ -86,6 +86,14 @@ describe('enterState', () => {
     expect(enterState(runIn('PENDING'), { type, name: undefined, timestamp: now }).stateName).toBe(names[type])
   })
 
+  test('counts no further than the databases can', () => {
+    const [last, most] = [2 ** 31 - 2, 2 ** 31 - 1]
+    const counts = [last, most].map((runCount) =>
+      enterState({ ...runIn('PENDING'), runCount }, { type: 'RUNNING', timestamp: now }),
+    )
+    expect(counts.map(({ runCount }) => runCount)).toEqual([most, most])
+  })
+
   test('does not change the run that it is given', () => {
     const run = Object.freeze(runIn('FAILED'))
     expect(enterState(run, { type: 'SCHEDULED', timestamp: now, scheduledTime: later })).not.toBe(run)

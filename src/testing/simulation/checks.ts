@@ -1,5 +1,12 @@
 import { z } from 'zod'
-import { countSchema, nameSchema, prioritySchema, timeSchema } from '../../model/checks.js'
+import {
+  countSchema,
+  indexedTextSchema,
+  nameSchema,
+  poolNameSchema,
+  prioritySchema,
+  timeSchema,
+} from '../../model/checks.js'
 import type { RequiredTables, Session } from '../../session.js'
 import { TEST_CLOCK_START } from '../create-test-clock.js'
 import type { SimulatedEvent, SimulatedPollers, SimulatedPool, SimulatedQueue, SimulatedRuns } from './options.js'
@@ -48,7 +55,7 @@ const limit = countSchema.nullish()
 const flag = z.boolean().optional()
 const name = nameSchema.optional()
 
-const pool = z.strictObject({ name: nameSchema, concurrencyLimit: limit, isPaused: flag })
+const pool = z.strictObject({ name: poolNameSchema, concurrencyLimit: limit, isPaused: flag })
 
 const queue = z.strictObject({
   name: nameSchema,
@@ -61,7 +68,7 @@ const queue = z.strictObject({
 const runs = z.strictObject({
   queue: nameSchema,
   pool: name,
-  name,
+  name: indexedTextSchema.optional(),
   count: countSchema.default(1),
   startSeconds: span().default(0),
   durationSeconds: span().default(60),

@@ -31,7 +31,9 @@ const names = [
   'back\\slash \\n \\u0041 \\',
   '😀 🎉 𝔘𝔫𝔦 👩‍👩‍👧',
   'x'.repeat(1000),
-  '😀'.repeat(1000),
+  'x'.repeat(2000),
+  'é'.repeat(1000),
+  '😀'.repeat(500),
   ' padded ',
   '$1 $2 ? ?1 :name @name',
   '[1]',
@@ -134,13 +136,22 @@ describeOnDatabases('what is taken as data', (t) => {
     const keys = texts.filter((text) => text !== '__proto__' && text.length < 1000)
     const values = Object.fromEntries(keys.map((text) => [text, [text, { [text]: { [text]: [[], {}] } }]]))
     for (const json of [values, { deep: JSON.parse('['.repeat(200) + ']'.repeat(200)) as unknown }]) {
-      const columns = { parameters: json, context: json, labels: json, jobVariables: json, empiricalPolicy: json }
+      const labels = Object.fromEntries(keys.map((text, n) => [text, [text, n, n / 3, n % 2 === 0][n % 4]]))
+      const columns = { parameters: json, context: json, labels, jobVariables: json, empiricalPolicy: json }
       const [run] = await createFlowRuns(t.db, [columns])
       expect(run).toMatchObject(columns)
       expect(await readFlowRun(t.db, run?.id ?? '')).toEqual(run)
       const pool = await createWorkPool(t.db, { name: `pool ${run?.id}`, baseJobTemplate: json })
       expect((await readWorkPool(t.db, pool.id))?.baseJobTemplate).toEqual(json)
     }
+  })
+
+  test('JSON 490 levels deep with a million leaves', async () => {
+    let deep: unknown = Array.from({ length: 1_200_000 }, () => 1)
+    for (let level = 0; level < 488; level++) deep = [deep]
+    const [run] = await createFlowRuns(t.db, [{ parameters: { deep } }])
+    const stored = await readFlowRun(t.db, run?.id ?? '')
+    expect(JSON.stringify(stored?.parameters)).toBe(JSON.stringify({ deep }))
   })
 
   test('a key `__proto__` in JSON, which is kept or refused, but not lost', async () => {

@@ -37,7 +37,7 @@ export const poolSideRefusals: Refusals = {
       (db, concurrencyLimit, { pool }) => updateWorkPool(db, pool, { isPaused: true, concurrencyLimit }),
     ],
     storageConfiguration: [
-      orNull(not.json),
+      orNull(not.storageConfiguration),
       (db, storageConfiguration, { pool }) => updateWorkPool(db, pool, { storageConfiguration }),
     ],
     name: [
