@@ -4,6 +4,7 @@ import { setTimeout } from 'node:timers/promises'
 import { type IsolationLevel, Kysely, PostgresDialect } from 'kysely'
 import {
   claimScheduledFlowRuns,
+  isRetryable,
   recordWorkerHeartbeat,
   recordWorkQueuePolls,
   setFlowRunState,
@@ -71,8 +72,7 @@ async function retrying<T>(attempt: () => Promise<T>): Promise<T> {
     try {
       return await attempt()
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? error.code : undefined
-      if (code !== '40001' && code !== '40P01') throw error
+      if (!isRetryable(error)) throw error
       retries++
       // A little later, each at another time, so that the same two do not meet again.
       await setTimeout(10 * Math.random())

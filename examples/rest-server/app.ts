@@ -2,7 +2,7 @@ import { Hono } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import type { Kysely } from 'kysely'
-import { InvalidInputError, WorkQueueError, type WorkQueueTables } from 'kysely-work-queues'
+import { InvalidInputError, isRetryable, WorkQueueError, type WorkQueueTables } from 'kysely-work-queues'
 import { ZodError } from 'zod'
 import { toSnakeCase } from './wire.js'
 import { workPoolRoutes } from './work-pools.js'
@@ -39,9 +39,6 @@ const STATUS_OF_CODE: Record<string, ContentfulStatusCode> = {
   INVALID_INPUT: 422,
 }
 
-/** Errors of the driver that mean nothing but "try again": Prefect's clients do on 503. */
-const RETRYABLE = new Set<unknown>(['40001', '40P01', 'SQLITE_BUSY', 'SQLITE_BUSY_SNAPSHOT'])
-
 function toResponse(error: Error): { status: ContentfulStatusCode; detail: unknown } {
   if (error instanceof HTTPException) return { status: error.status, detail: error.message }
   if (error instanceof ZodError) {
@@ -51,7 +48,8 @@ function toResponse(error: Error): { status: ContentfulStatusCode; detail: unkno
     return { status: 422, detail: error.issues.map(({ path, message }) => issue(path, message)) }
   }
   if (error instanceof WorkQueueError) return { status: STATUS_OF_CODE[error.code] ?? 500, detail: error.message }
-  if ('code' in error && RETRYABLE.has(error.code)) return { status: 503, detail: 'Service Unavailable' }
+  // Prefect's clients try again on 503.
+  if (isRetryable(error)) return { status: 503, detail: 'Service Unavailable' }
   return { status: 500, detail: 'Internal Server Error' }
 }
 

@@ -1,3 +1,5 @@
+import { isRetryable as isConflict } from 'kysely-work-queues'
+
 /** Numbers below a bound, the same for the same seed. */
 export type Random = (bound: number) => number
 
@@ -17,7 +19,7 @@ export function random(seed: number): Random {
  * that a transaction of ours began with a read.
  */
 export function isRetryable(error: unknown): boolean {
-  return codeOf(error) === '40001' || codeOf(error) === 'SQLITE_BUSY' || isDeadlock(error)
+  return isConflict(error) && codeOf(error) !== 'SQLITE_BUSY_SNAPSHOT'
 }
 
 export function isDeadlock(error: unknown): boolean {
