@@ -109,7 +109,9 @@ function partProblem(part: unknown): string | undefined {
       return 'must be JSON, not undefined'
     case 'object':
       return part === null ? undefined : `must be JSON, not an instance of ${className(part)}`
-    default:
+    case 'bigint':
+    case 'function':
+    case 'symbol':
       return `must be JSON, not a ${typeof part}`
   }
 }

@@ -86,7 +86,7 @@ describe('what is wrong with a value that should be JSON', () => {
     [undefined, 'must be JSON, not undefined'],
     [new Date(0), 'must be JSON, not an instance of Date'],
     [new Map(), 'must be JSON, not an instance of Map'],
-    [new (class {})(), 'must be JSON, not an instance of a class'],
+    [new URL('a:b'), 'must be JSON, not an instance of URL'],
     [NaN, 'must be JSON, not NaN'],
     [-Infinity, 'must be JSON, not -Infinity'],
     [1n, 'must be JSON, not a bigint'],
