@@ -2,13 +2,13 @@
 // On the PostgreSQL of DATABASE_URL, else on a SQLite file. Run it with `npm run example examples/rest-server.ts`, then
 // `PREFECT_API_URL=http://127.0.0.1:4200/api prefect work-queue ls`.
 
-import { serve } from '@hono/node-server'
 import SQLite from 'better-sqlite3'
 import { Kysely, Migrator, PostgresDialect, SqliteDialect } from 'kysely'
 import type { WorkQueueTables } from 'kysely-work-queues'
 import { migrations } from 'kysely-work-queues/migrations'
 import pg from 'pg'
 import { createApp } from './rest-server/app.js'
+import { serveApp } from './rest-server/serve.js'
 
 const { DATABASE_URL, SQLITE_FILE = 'work-queues.db', PORT = '4200' } = process.env
 
@@ -21,7 +21,7 @@ const db = new Kysely<WorkQueueTables>({
 const { error } = await new Migrator({ db, provider: { getMigrations: async () => migrations } }).migrateToLatest()
 if (error !== undefined) throw error
 
-const server = serve({ fetch: createApp(db).fetch, hostname: '127.0.0.1', port: Number(PORT) }, ({ port }) =>
+const server = serveApp(createApp(db), Number(PORT), ({ port }) =>
   console.log(`listening on http://127.0.0.1:${port}/api`),
 )
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => server.close(() => void db.destroy()))

@@ -20,20 +20,22 @@ import {
   workQueueUpdateSchema,
 } from 'kysely-work-queues'
 import { z } from 'zod'
-import { filterFromJson, found, fromJson, page, queueToJson, readBody, runToJson, times } from './wire.js'
+import { filterFromJson, fromJson, page, pageNumber, readBody, readOptions, times } from './body.js'
+import { found, orNothing } from './errors.js'
+import { ID, idOf } from './path.js'
+import { queueToJson, runToJson, slotToJson } from './to-json.js'
 
 const createBody = fromJson(workQueueCreateSchema)
 const updateBody = fromJson(workQueueUpdateSchema)
 const filterBody = z.object({ work_queues: filterFromJson(workQueueFilterSchema), ...page })
 const pollBody = z.object({ scheduled_before: times.scheduled_before, limit: page.limit })
-const concurrencyBody = z.object({ page: z.int().min(1).default(1), limit: page.limit })
+const concurrencyBody = z.object({ page: pageNumber, limit: page.limit })
 
-const ID = ':id{[0-9a-fA-F-]{36}}'
 const NOT_FOUND = 'work queue not found'
 
 /** Routes under /work_queues: queues by id, and by name in whatever pool. */
 export function workQueueRoutes(db: Kysely<WorkQueueTables>): Hono {
-  const routes = new Hono({ strict: false })
+  const routes = new Hono()
   const show = async (queue: WorkQueue): Promise<object | undefined> => (await showQueues(db, [queue]))[0]
 
   routes.post('/', async (c) => {
@@ -42,40 +44,38 @@ export function workQueueRoutes(db: Kysely<WorkQueueTables>): Hono {
   })
 
   routes.post('/filter', async (c) => {
-    const { work_queues: filter, limit, offset } = await readBody(c, filterBody)
+    const { work_queues: filter, limit, offset } = await readOptions(c, filterBody)
     return c.json(await showQueues(db, await readWorkQueues(db, { filter, limit, offset })))
   })
 
   routes.get('/name/:name', async (c) =>
-    c.json(await show(found(await readWorkQueueByName(db, c.req.param('name')), NOT_FOUND))),
+    c.json(await show(found(await orNothing(readWorkQueueByName(db, c.req.param('name'))), NOT_FOUND))),
   )
 
-  routes.get(`/${ID}`, async (c) => c.json(await show(found(await readWorkQueue(db, c.req.param('id')), NOT_FOUND))))
+  routes.get(`/${ID}`, async (c) => c.json(await show(found(await readWorkQueue(db, idOf(c)), NOT_FOUND))))
 
   routes.patch(`/${ID}`, async (c) => {
-    const updated = await updateWorkQueue(db, c.req.param('id'), await readBody(c, updateBody), {
-      // Prefect's server emits an event here.
-      emitStatusChange: ({ name, status }) => console.log(`work queue ${name} is ${status}`),
-    })
+    const patch = await readBody(c, updateBody)
+    const updated = await updateWorkQueue(db, idOf(c), patch, { emitStatusChange: sayStatus })
     found(updated || undefined, NOT_FOUND)
     return c.body(null, 204)
   })
 
   routes.delete(`/${ID}`, async (c) => {
-    found((await deleteWorkQueue(db, c.req.param('id'))) || undefined, NOT_FOUND)
+    found((await deleteWorkQueue(db, idOf(c))) || undefined, NOT_FOUND)
     return c.body(null, 204)
   })
 
   routes.post(`/${ID}/get_runs`, async (c) => {
-    const { scheduled_before: scheduledBefore, limit } = await readBody(c, pollBody)
-    const { workQueue, runs } = await getRunsInWorkQueue(db, c.req.param('id'), { scheduledBefore, limit })
+    const { scheduled_before: scheduledBefore, limit } = await readOptions(c, pollBody)
+    const { workQueue, runs } = await getRunsInWorkQueue(db, idOf(c), { scheduledBefore, limit })
     // A person who looks at the queue is not an agent that serves it.
-    if (c.req.header('x-prefect-ui') === undefined) await recordPolls(db, [workQueue])
+    if (!/^(true|t|yes|y|on|1)$/i.test(c.req.header('x-prefect-ui') ?? '')) await recordPolls(db, [workQueue])
     return c.json(runs.map(runToJson))
   })
 
   routes.get(`/${ID}/status`, async (c) => {
-    const { healthCheckPolicy, ...status } = await readWorkQueueStatus(db, c.req.param('id'))
+    const { healthCheckPolicy, ...status } = await readWorkQueueStatus(db, idOf(c))
     return c.json({
       healthy: status.healthy,
       late_runs_count: status.lateRunsCount,
@@ -88,22 +88,14 @@ export function workQueueRoutes(db: Kysely<WorkQueueTables>): Hono {
   })
 
   routes.post(`/${ID}/concurrency_status`, async (c) => {
-    const { page, limit } = await readBody(c, concurrencyBody)
-    const queue = found(await readWorkQueue(db, c.req.param('id')), NOT_FOUND)
+    const { page, limit } = await readOptions(c, concurrencyBody)
+    const queue = found(await readWorkQueue(db, idOf(c)), NOT_FOUND)
     const active = (await countWorkQueueActiveSlots(db, [queue.id])).get(queue.id) ?? 0
     const holders = await readWorkQueueSlotHolders(db, queue.id, { limit, offset: (page - 1) * limit })
     return c.json({
       active_slots: active,
       concurrency_limit: queue.concurrencyLimit,
-      flow_runs: holders.map(({ flowRun }) => ({
-        id: flowRun.id,
-        name: flowRun.name,
-        state_type: flowRun.stateType,
-        state_name: flowRun.stateName,
-        start_time: flowRun.startTime,
-        state_timestamp: flowRun.stateTimestamp,
-        time_in_current_state: flowRun.stateTimestamp && (Date.now() - flowRun.stateTimestamp.getTime()) / 1000,
-      })),
+      flow_runs: holders.map(({ flowRun }) => slotToJson(flowRun)),
       count: active,
       limit,
       page,
@@ -112,6 +104,11 @@ export function workQueueRoutes(db: Kysely<WorkQueueTables>): Hono {
   })
 
   return routes
+}
+
+/** Prefect's server emits an event here. */
+export function sayStatus({ name, status }: WorkQueue): void {
+  console.log(`work queue ${name} is ${status}`)
 }
 
 /** Queues with what Prefect shows beside their columns: the pool's name, and the slots in use of those with a limit. */

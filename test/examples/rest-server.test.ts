@@ -26,7 +26,7 @@ describeOnDatabases(
       const path = `/work_queues/${created.body.id}`
 
       const patched = await send('PATCH', path, { is_paused: true, concurrency_limit: null, priority: 5 })
-      expect(patched).toEqual({ status: 204, body: undefined })
+      expect(patched).toMatchObject({ status: 204, body: undefined })
       const read = await send('GET', path)
       expect(read.body).toMatchObject({ is_paused: true, concurrency_limit: null, active_slots: null, priority: 5 })
       expect(read.body).toMatchObject({ status: 'PAUSED', description: 'nightly' })
@@ -96,13 +96,13 @@ describeOnDatabases(
         name: 'k8s',
         type: 'kubernetes',
         concurrency_limit: 1,
-        base_job_template: { job_configuration: { aB: 1 } },
+        base_job_template: { job_configuration: { aB: 1 }, variables: { type: 'object' } },
       })
       expect(pool).toMatchObject({
         status: 201,
         body: { type: 'kubernetes', status: 'NOT_READY', active_slots: 0, default_queue_id: expect.any(String) },
       })
-      expect(pool.body.base_job_template).toEqual({ job_configuration: { aB: 1 } })
+      expect(pool.body.base_job_template).toEqual({ job_configuration: { aB: 1 }, variables: { type: 'object' } })
       const gpu = await send('POST', '/work_pools/k8s/queues', { name: 'gpu', priority: 1 })
       expect(gpu).toMatchObject({
         status: 201,

@@ -1,15 +1,17 @@
 import { once } from 'node:events'
+import { type IncomingMessage, request as httpRequest } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { serve } from '@hono/node-server'
+import { text } from 'node:stream/consumers'
 import type { Kysely } from 'kysely'
 import type { WorkQueueTables } from 'kysely-work-queues'
 import { createApp } from '../../examples/rest-server/app.js'
+import { serveApp } from '../../examples/rest-server/serve.js'
 
 /** The example's server on a port of its own. */
 export interface TestServer extends AsyncDisposable {
   /** What Prefect's clients take as `PREFECT_API_URL`. */
   readonly url: string
-  /** Sends a request, and returns the status and the parsed body of the answer. */
+  /** Sends a request, its path as it is given, and returns the answer. A body that is text is sent as it is. */
   send(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>
 }
 
@@ -17,23 +19,29 @@ export interface TestServer extends AsyncDisposable {
 interface Answer {
   readonly status: number
   readonly body: any
+  /** The methods that a 405 names. */
+  readonly allow: string | undefined
 }
 
 /** Starts the example's server. */
 export async function startServer(db: Kysely<WorkQueueTables>): Promise<TestServer> {
-  const server = serve({ fetch: createApp(db).fetch, hostname: '127.0.0.1', port: 0 })
+  const server = serveApp(createApp(db), 0)
   await once(server, 'listening')
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/api`
   return {
     url,
     async send(method, path, body, headers = {}) {
-      const response = await fetch(url + path, {
-        method,
-        headers: { 'content-type': 'application/json', ...headers },
-        ...(body !== undefined && { body: JSON.stringify(body) }),
-      })
-      const text = await response.text()
-      return { status: response.status, body: text === '' ? undefined : JSON.parse(text) }
+      const { hostname, port, pathname } = new URL(url)
+      const options = { method, hostname, port, path: pathname + path }
+      const request = httpRequest({ ...options, headers: { 'content-type': 'application/json', ...headers } })
+      request.end(typeof body === 'string' ? body : body === undefined ? undefined : JSON.stringify(body))
+      const [response] = (await once(request, 'response')) as [IncomingMessage]
+      const content = await text(response)
+      return {
+        status: response.statusCode ?? 0,
+        body: content === '' ? undefined : JSON.parse(content),
+        allow: response.headers['allow'],
+      }
     },
     async [Symbol.asyncDispose]() {
       await new Promise((resolve) => server.close(resolve))

@@ -1,5 +1,5 @@
 import type { FlowRun, Worker, WorkPool, WorkQueue } from 'kysely-work-queues'
-import { poolToJson, queueToJson, runToJson, workerToJson } from '../../../examples/rest-server/wire.js'
+import { poolToJson, queueToJson, runToJson, workerToJson } from '../../../examples/rest-server/to-json.js'
 
 // Our records as Prefect's API writes them, and Prefect's answers cut to the precision of JavaScript's times.
 
