@@ -1,5 +1,6 @@
 import { type SqlBool, sql } from 'kysely'
 import { z } from 'zod'
+import { holdOffHeartbeats } from '../locks.js'
 import { check } from '../model/checks.js'
 import { and, hasAnyId } from '../sql/lists.js'
 import type { WorkPool } from '../model/work-pool.js'
@@ -15,7 +16,7 @@ const optionsSchema = z.strictObject(workPoolStatusShape)
  * Marks work pools NOT_READY that are READY but have no worker ONLINE.
  *
  * A host calls it on a timer, after {@link markWorkersOffline}; several servers may. `emitStatusChange` is awaited once for each
- * pool, also when it failed for another. The next heartbeat of a worker turns the pool READY again.
+ * pool, also when it failed for another. A pool with a heartbeat under way counts as one with a worker. The next heartbeat of a worker turns the pool READY again.
  *
  * Source: Prefect's service `foreman`.
  *
@@ -54,7 +55,12 @@ async function lockIdlePools(scope: Scope): Promise<WorkPool[]> {
   if (dialect === 'sqlite') return await selectWorkPools(scope, isIdle, inOrder)
   const seen = await selectWorkPools(scope, isIdle, sql`${inOrder} for no key update of pool`)
   if (seen.length === 0) return []
-  // A worker whose heartbeat was waited for is seen only by the next statement.
-  const ids = seen.map(({ id }) => id)
+  const ids = [
+    ...(await holdOffHeartbeats(
+      scope,
+      seen.map(({ id }) => id),
+    )),
+  ]
+  // A worker whose heartbeat was just committed is seen only by the next statement.
   return await selectWorkPools(scope, and([isIdle, hasAnyId('pool.id', ids, dialect)]), inOrder)
 }

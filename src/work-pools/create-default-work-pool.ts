@@ -4,7 +4,7 @@ import { DEFAULT_AGENT_WORK_POOL_NAME } from '../rules/names.js'
 import type { WorkQueue } from '../model/work-queue.js'
 import type { Scope } from '../session.js'
 import { insertWorkPool } from './insert-work-pool.js'
-import { type LockedWorkPool, lockWorkPool } from './lock-work-pool.js'
+import { type LockedWorkPool, lockWorkPool } from '../locks.js'
 
 /** The default agent pool, locked, and its default queue when it was this call that created them. */
 export interface DefaultWorkPool extends LockedWorkPool {

@@ -1,14 +1,13 @@
 import { sql } from 'kysely'
 import { check, idSchema } from '../model/checks.js'
-import { type RequiredTables, type Scope, type Session, write } from '../session.js'
-import { lockWorkQueues } from '../work-queues/lock-work-queues.js'
+import { closeGate, lockWorkers, lockWorkPool, lockWorkQueues } from '../locks.js'
+import { type RequiredTables, type Session, write } from '../session.js'
 import { readPriorities } from '../work-queues/priorities.js'
-import { lockWorkPool } from './lock-work-pool.js'
 
 /**
  * Deletes a work pool, with its queues and workers. Its runs keep existing, with `workQueueId` null.
  *
- * The same whether or not a SQLite connection enforces foreign keys.
+ * The same whether or not a SQLite connection enforces foreign keys. On PostgreSQL it waits for claims that are under way in the pool.
  *
  * @returns `false` when there is no such pool.
  * @throws {InvalidInputError} when the id is not a UUID.
@@ -22,9 +21,10 @@ export async function deleteWorkPool<DB extends RequiredTables>(session: Session
   const workPoolId = check(idSchema, id, 'id')
   return await write(session, async (scope) => {
     const { db, tables } = scope
-    const pool = await lockWorkPool(scope, sql`id = ${workPoolId}`)
+    await lockWorkers(scope, workPoolId)
+    await closeGate(scope, 'work_pool', sql`owner.id = ${workPoolId}`)
+    const pool = await lockWorkPool(scope, sql`id = ${workPoolId}`, 'delete')
     if (pool === undefined) return false
-    await lockForDelete(scope, workPoolId)
     const queues = await readPriorities(scope, workPoolId)
     await lockWorkQueues(
       scope,
@@ -43,13 +43,4 @@ export async function deleteWorkPool<DB extends RequiredTables>(session: Session
     await db.deleteFrom('work_pool').where('id', '=', workPoolId).execute()
     return true
   })
-}
-
-/**
- * Holds the pool against heartbeats too. A heartbeat keeps its pool from being deleted and then waits for its worker's row, so that
- * a delete that took workers before the pool could wait for it in a circle.
- */
-async function lockForDelete({ db, dialect }: Scope, workPoolId: string): Promise<void> {
-  if (dialect === 'sqlite') return
-  await db.selectFrom('work_pool').select('id').where('id', '=', workPoolId).forUpdate().execute()
 }

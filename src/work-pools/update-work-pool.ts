@@ -1,12 +1,12 @@
 import { sql } from 'kysely'
 import { z } from 'zod'
 import { WorkPoolNotFoundError } from '../errors.js'
+import { holdOffHeartbeats, lockGated, type LockPurpose, lockWorkPool } from '../locks.js'
 import { nextWorkPoolStatus } from '../rules/work-pool-status.js'
 import { callbackSchema, check, idSchema, type NowOption, nowShape } from '../model/checks.js'
 import { type WorkPoolUpdate, workPoolUpdateSchema } from '../model/work-pool.js'
 import type { WorkPool } from '../model/work-pool.js'
 import { type RequiredTables, type Scope, type Session, write } from '../session.js'
-import { lockWorkPool } from './lock-work-pool.js'
 import { selectWorkPools } from './select-work-pools.js'
 import { type EmitWorkPoolStatusChange, writeWorkPool } from './write-work-pool.js'
 
@@ -30,6 +30,9 @@ const optionsSchema = z.strictObject(workPoolStatusShape)
  * when the pool has a worker ONLINE, else NOT_READY; on a pool of type `prefect-agent` neither sets it. Whenever the status is
  * written, `lastTransitionedStatusAt` and `lastStatusEventId` are too. An empty patch still sets `updated`.
  *
+ * On PostgreSQL, a limit given to a pool that had none waits for the claims that are under way in the pool, and later claims wait
+ * behind; a claim in a pool that has a limit holds the pool's row, and each change waits for it.
+ *
  * @returns `true`; a missing pool is an error, as in Prefect.
  * @throws {InvalidInputError} when the patch is not valid.
  * @throws {WorkPoolNotFoundError} when there is no such pool.
@@ -52,8 +55,7 @@ export async function updateWorkPool<DB extends RequiredTables>(
   const { now, emitStatusChange } = check(optionsSchema, options)
 
   const change = await write(session, async (scope) => {
-    await lockWorkPool(scope, sql`id = ${workPoolId}`)
-    const [pool] = await selectWorkPools(scope, sql`pool.id = ${workPoolId}`)
+    const pool = await lockForUpdate(scope, workPoolId, update)
     if (pool === undefined) throw new WorkPoolNotFoundError(workPoolId)
     const hasOnlineWorker = update.isPaused === false && (await isServed(scope, workPoolId))
     const status = nextWorkPoolStatus(pool, update, { hasOnlineWorker }) ?? update.status
@@ -75,7 +77,26 @@ function toChanges({ description, baseJobTemplate, isPaused, status, ...rest }: 
   }
 }
 
-async function isServed({ db }: Scope, workPoolId: string): Promise<boolean> {
+/** Locks the pool. A limit where there was none needs the gate. */
+async function lockForUpdate(scope: Scope, id: string, patch: WorkPoolUpdate): Promise<WorkPool | undefined> {
+  const lock = async (purpose: LockPurpose): Promise<WorkPool | undefined> => {
+    await lockWorkPool(scope, sql`id = ${id}`, purpose)
+    return (await selectWorkPools(scope, sql`pool.id = ${id}`))[0]
+  }
+  if (typeof patch.concurrencyLimit !== 'number') return await lock('update')
+  return await lockGated(scope, {
+    table: 'work_pool',
+    id,
+    needsGate: sql`owner.concurrency_limit is null`,
+    needsGateNow: (pool) => pool?.concurrencyLimit === null,
+    lock,
+  })
+}
+
+/** Whether the locked pool has a worker ONLINE. One whose heartbeat is under way is. */
+async function isServed(scope: Scope, workPoolId: string): Promise<boolean> {
+  const { db } = scope
+  if (!(await holdOffHeartbeats(scope, [workPoolId])).has(workPoolId)) return true
   const online = await db
     .selectFrom('worker')
     .select('id')

@@ -1,9 +1,8 @@
 import { sql } from 'kysely'
 import { z } from 'zod'
+import { lockWorkPool, lockWorkQueues } from '../locks.js'
 import { check, idSchema, type NowOption, nowOptionSchema, prioritySchema } from '../model/checks.js'
 import { type RequiredTables, type Session, write } from '../session.js'
-import { lockWorkPool } from '../work-pools/lock-work-pool.js'
-import { lockWorkQueues } from './lock-work-queues.js'
 import { readPriorities, rebalance, writePriorities } from './priorities.js'
 
 const newPrioritiesSchema = z

@@ -6,7 +6,7 @@ import { type WorkQueueCreate, workQueueCreateSchema } from '../model/work-queue
 import type { WorkQueue } from '../model/work-queue.js'
 import { type RequiredTables, type Session, write } from '../session.js'
 import { createDefaultWorkPool, lockDefaultWorkPool } from '../work-pools/create-default-work-pool.js'
-import { lockWorkPool } from '../work-pools/lock-work-pool.js'
+import { lockWorkPool } from '../locks.js'
 import { insertWorkQueue } from './insert-work-queue.js'
 
 /**

@@ -1,12 +1,13 @@
+import { sql } from 'kysely'
 import { DefaultWorkQueueError } from '../errors.js'
+import { closeGate, lockWorkPoolOfQueue, lockWorkQueues } from '../locks.js'
 import { check, idSchema, type NowOption, nowOptionSchema } from '../model/checks.js'
 import { type RequiredTables, type Session, write } from '../session.js'
-import { lockWorkPoolOfQueue } from '../work-pools/lock-work-pool.js'
-import { lockWorkQueues } from './lock-work-queues.js'
 import { readPriorities, rebalance, writePriorities } from './priorities.js'
 
 /**
- * Deletes a work queue. Its runs keep existing, with `workQueueId` null; its priority is free.
+ * Deletes a work queue. Its runs keep existing, with `workQueueId` null; its priority is free. On PostgreSQL it waits for claims that
+ * are under way in the pool.
  *
  * @param options - `now`: what time it is. Default: the clock.
  * @returns `false` when there is no such queue.
@@ -27,7 +28,9 @@ export async function deleteWorkQueue<DB extends RequiredTables>(
   const { now } = check(nowOptionSchema, options)
 
   return await write(session, async (scope) => {
-    const { db } = scope
+    const { db, tables } = scope
+    const isDefault = sql`select 1 from ${tables.work_pool} as pool where pool.default_queue_id = owner.id`
+    await closeGate(scope, 'work_queue', sql`owner.id = ${workQueueId} and not exists (${isDefault})`)
     const pool = await lockWorkPoolOfQueue(scope, workQueueId)
     if (pool === undefined) return false
     if (pool.defaultQueueId === workQueueId) throw new DefaultWorkQueueError(workQueueId)

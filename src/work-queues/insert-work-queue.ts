@@ -7,7 +7,7 @@ import { newId } from '../model/ids.js'
 import type { QueueFilterInput, WorkQueueCreate } from '../model/work-queue.js'
 import type { QueueFilter, WorkQueue } from '../model/work-queue.js'
 import type { Scope } from '../session.js'
-import { lockWorkQueues } from './lock-work-queues.js'
+import { lockWorkQueues } from '../locks.js'
 import { readPriorities, rebalance, writePriorities } from './priorities.js'
 
 /**

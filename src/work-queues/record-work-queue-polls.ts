@@ -4,7 +4,7 @@ import { check, idSchema, type NowOption, nowShape } from '../model/checks.js'
 import { hasAnyId } from '../sql/lists.js'
 import { encodeTime } from '../model/values.js'
 import { open, type RequiredTables, type Scope, type Session, transact } from '../session.js'
-import { lockWorkQueues } from './lock-work-queues.js'
+import { lockWorkQueues } from '../locks.js'
 
 /** Which queues were polled. */
 export interface WorkQueuePolls extends NowOption {

@@ -1,6 +1,7 @@
-import { sql } from 'kysely'
+import { type SqlBool, sql } from 'kysely'
 import { z } from 'zod'
 import { WorkQueueExistsError } from '../errors.js'
+import { lockGated, type LockPurpose, lockWorkPoolOfQueue, lockWorkQueues } from '../locks.js'
 import { nextWorkQueueStatus } from '../rules/work-queue-status.js'
 import { callbackSchema, check, idSchema, type NowOption, nowShape } from '../model/checks.js'
 import { encode } from '../model/columns.js'
@@ -8,9 +9,8 @@ import { workQueueColumns } from '../model/work-queue.js'
 import { type WorkQueueUpdate, workQueueUpdateSchema } from '../model/work-queue.js'
 import type { WorkQueue } from '../model/work-queue.js'
 import { type RequiredTables, type Scope, type Session, write } from '../session.js'
-import { lockWorkPoolOfQueue } from '../work-pools/lock-work-pool.js'
 import { toQueueFilter } from './insert-work-queue.js'
-import { lockWorkQueues } from './lock-work-queues.js'
+import { or } from '../sql/lists.js'
 import { readPriorities, rebalance, writePriorities } from './priorities.js'
 import { findWorkQueue } from './select-work-queues.js'
 
@@ -37,6 +37,9 @@ const optionsSchema = z.strictObject({
  * unpausing a PAUSED queue sets READY when it was last polled (the patch's value first, else the row's) within 60 s, else
  * NOT_READY; otherwise the status stays. A new priority moves the queues in its way, as on create. An empty patch still sets
  * `updated`.
+ *
+ * On PostgreSQL, a limit given to a queue that had none, and a new name, wait for the claims that are under way in the pool, and
+ * later claims wait behind; nothing else does.
  *
  * @returns `false` when there is no such queue.
  * @throws {InvalidInputError} when the patch is not valid, or a queue would have to move past priority 2^31 - 1.
@@ -69,19 +72,9 @@ async function applyUpdate(
   patch: WorkQueueUpdate,
   now: Date,
 ): Promise<{ queue: WorkQueue; statusChanged: boolean } | undefined> {
-  // Names and priorities are the pool's to keep apart, so it is locked first. Then the queues, all that will be written.
-  let moved = new Map<string, number>()
-  if (patch.name !== undefined || patch.priority !== undefined) {
-    const pool = await lockWorkPoolOfQueue(scope, id)
-    if (pool === undefined) return undefined
-    if (patch.name !== undefined) await refuseTakenName(scope, pool.id, id, patch.name)
-    if (patch.priority !== undefined) {
-      moved = rebalance(await readPriorities(scope, pool.id), new Map([[id, patch.priority]]), 'priority')
-    }
-  }
-  await lockWorkQueues(scope, [id, ...moved.keys()])
-  const current = await findWorkQueue(scope, sql`queue.id = ${id}`)
-  if (current === undefined) return undefined
+  const locked = await lockForUpdate(scope, id, patch)
+  if (locked === undefined) return undefined
+  const { current, moved } = locked
 
   const status = nextWorkQueueStatus(current, patch, now)
   const changes: Partial<WorkQueue> = { updated: now }
@@ -99,6 +92,54 @@ async function applyUpdate(
   moved.delete(id)
   await writePriorities(scope, moved, now)
   return { queue: { ...current, ...changes }, statusChanged: status !== undefined }
+}
+
+interface LockedWorkQueue {
+  readonly current: WorkQueue
+  /** The new priorities, of this queue and of those in its way, which are locked too. */
+  readonly moved: Map<string, number>
+}
+
+/** Locks all that the patch changes. A new name and a limit where there was none need the gate of the pool. */
+async function lockForUpdate(scope: Scope, id: string, patch: WorkQueueUpdate): Promise<LockedWorkQueue | undefined> {
+  const { name, concurrencyLimit } = patch
+  const givesLimit = typeof concurrencyLimit === 'number'
+  const lock = (purpose: LockPurpose): Promise<LockedWorkQueue | undefined> => lockRows(scope, id, patch, purpose)
+  if (name === undefined && !givesLimit) return await lock('update')
+  return await lockGated(scope, {
+    table: 'work_queue',
+    id,
+    needsGate: or([
+      ...(givesLimit ? [sql<SqlBool>`owner.concurrency_limit is null`] : []),
+      ...(name === undefined ? [] : [sql<SqlBool>`owner.name <> ${name}`]),
+    ]),
+    needsGateNow: (locked) =>
+      locked !== undefined &&
+      ((givesLimit && locked.current.concurrencyLimit === null) ||
+        (name !== undefined && name !== locked.current.name)),
+    lock,
+  })
+}
+
+async function lockRows(
+  scope: Scope,
+  id: string,
+  patch: WorkQueueUpdate,
+  purpose: LockPurpose,
+): Promise<LockedWorkQueue | undefined> {
+  // Names and priorities are the pool's to keep apart, so it is locked first. Then the queues, all that will be written.
+  let moved = new Map<string, number>()
+  if (patch.name !== undefined || patch.priority !== undefined) {
+    const pool = await lockWorkPoolOfQueue(scope, id)
+    if (pool === undefined) return undefined
+    if (patch.name !== undefined) await refuseTakenName(scope, pool.id, id, patch.name)
+    if (patch.priority !== undefined) {
+      moved = rebalance(await readPriorities(scope, pool.id), new Map([[id, patch.priority]]), 'priority')
+    }
+  }
+  await lockWorkQueues(scope, [id, ...moved.keys()], purpose)
+  const current = await findWorkQueue(scope, sql`queue.id = ${id}`)
+  return current && { current, moved }
 }
 
 /** An update cannot say `on conflict do nothing`, but under the pool's lock nobody else takes the name meanwhile. */

@@ -1,17 +1,20 @@
-import { type RawBuilder, sql } from 'kysely'
+import { type RawBuilder, type SqlBool, sql } from 'kysely'
 import { z } from 'zod'
 import { WorkPoolNotFoundError } from '../errors.js'
+import { announceHeartbeat, lockWorkPool, tryGate } from '../locks.js'
 import { check, countSchema, idSchema, nameSchema } from '../model/checks.js'
 import { decode, selection } from '../model/columns.js'
 import { workerColumns } from '../model/worker.js'
+import type { Condition } from '../sql/lists.js'
 import { newId } from '../model/ids.js'
 import type { Worker } from '../model/worker.js'
-import { encodeTime } from '../model/values.js'
-import { open, type RequiredTables, type Scope, type Session, transact } from '../session.js'
-import { lockWorkPool } from '../work-pools/lock-work-pool.js'
+import { decodeBoolean, encodeTime } from '../model/values.js'
+import { type RequiredTables, type Scope, type Session, write } from '../session.js'
 import { selectWorkPools } from '../work-pools/select-work-pools.js'
 import { type WorkPoolStatusOptions, workPoolStatusShape } from '../work-pools/update-work-pool.js'
 import { type WorkPoolStatusChange, writeWorkPool } from '../work-pools/write-work-pool.js'
+
+type Fragment = RawBuilder<unknown>
 
 /** What a worker says with its heartbeat. */
 export interface RecordWorkerHeartbeatOptions extends WorkPoolStatusOptions {
@@ -19,15 +22,14 @@ export interface RecordWorkerHeartbeatOptions extends WorkPoolStatusOptions {
   heartbeatIntervalSeconds?: number | undefined
 }
 
-/** How often a heartbeat looks again at a pool that others mark as not ready. Each time takes another server, just then. */
-const MOST_ATTEMPTS = 5
-
 const optionsSchema = z.strictObject({ ...workPoolStatusShape, heartbeatIntervalSeconds: countSchema.optional() })
 
 /**
  * Records that a worker of a pool is alive: creates or updates the worker, which is ONLINE, and turns a NOT_READY pool READY.
  *
- * Safe when many workers start at once.
+ * Safe when many workers start at once. On PostgreSQL it holds the worker's own row from its first statement on, so that
+ * {@link markWorkersOffline} passes over it, and the pool's row only when it turns it READY: it waits for no claim, unless the pool is
+ * NOT_READY and has a limit. In a transaction, it comes before a claim.
  *
  * @throws {InvalidInputError} when an argument is not valid.
  * @throws {WorkPoolNotFoundError} when there is no such pool.
@@ -47,81 +49,138 @@ export async function recordWorkerHeartbeat<DB extends RequiredTables>(
   const workerName = check(nameSchema, name, 'name')
   const { heartbeatIntervalSeconds, now, emitStatusChange } = check(optionsSchema, options)
 
-  const { worker, change } = await open(session, async (scope) => {
-    const attempt = (): Promise<Recorded & { change: WorkPoolStatusChange | undefined }> =>
-      transact(scope, async (transaction) => {
-        const change = await turnReady(transaction, poolId, now)
-        const recorded = await upsertWorker(transaction, poolId, workerName, heartbeatIntervalSeconds, now)
-        if (recorded === undefined) throw new WorkPoolNotFoundError(poolId)
-        return { ...recorded, change }
-      })
-    let recorded = await attempt()
-    // Marked as not ready just after it was looked at, for want of this worker: once more. Not with the lock that is held now:
-    // two workers that both make it a stronger one would wait for each other. A pool that was turned READY and is not has a host
-    // (a trigger) that wants it so.
-    for (
-      let n = 1;
-      n < MOST_ATTEMPTS && recorded.workPoolStatus === 'NOT_READY' && recorded.change === undefined;
-      n++
-    ) {
-      recorded = await attempt()
-    }
+  const beat: Beat = { workPoolId: poolId, name: workerName, heartbeatIntervalSeconds, now }
+  const { worker, change } = await write(session, async (scope) => {
+    const recorded = (await recordOfKnown(scope, beat)) ?? (await recordOfNew(scope, beat))
+    if (recorded === undefined) throw new WorkPoolNotFoundError(poolId)
     return recorded
   })
   if (change !== undefined) await emitStatusChange?.(change)
   return worker
 }
 
-/** The pool is locked only when it looks as if it had to be written: heartbeats of a READY pool do not wait for each other. */
-async function turnReady(scope: Scope, workPoolId: string, now: Date): Promise<WorkPoolStatusChange | undefined> {
-  const [seen] = await selectWorkPools(scope, sql`pool.id = ${workPoolId}`)
-  if (seen?.status !== 'NOT_READY') return undefined
-  await lockWorkPool(scope, sql`id = ${workPoolId}`)
-  const [pool] = await selectWorkPools(scope, sql`pool.id = ${workPoolId}`)
-  return pool?.status === 'NOT_READY' ? await writeWorkPool(scope, pool, { status: 'READY' }, now) : undefined
+interface Beat {
+  readonly workPoolId: string
+  readonly name: string
+  readonly heartbeatIntervalSeconds: number | undefined
+  readonly now: Date
 }
 
 interface Recorded {
   readonly worker: Worker
-  /** The status of the pool, as the worker found it. */
-  readonly workPoolStatus: string
+  readonly change: WorkPoolStatusChange | undefined
 }
 
 /**
- * Inserts from the pool's own row, so that a pool that is gone gives no row instead of a broken foreign key. On PostgreSQL the
- * row is held in share mode: heartbeats do not wait for each other, but whoever marks pools without workers waits.
+ * A worker that exists holds its own row before all else, and keeps its pool from being deleted by that, so that it needs no lock of the
+ * pool's unless it has to turn it READY.
  */
-async function upsertWorker(
-  { db, dialect, tables }: Scope,
-  workPoolId: string,
-  name: string,
-  heartbeatIntervalSeconds: number | undefined,
-  now: Date,
-): Promise<Recorded | undefined> {
-  const isPostgres = dialect === 'postgres'
-  const id = isPostgres ? sql`cast(${newId()} as uuid)` : sql`${newId()}`
-  const time = isPostgres ? sql`cast(${encodeTime(now, dialect)} as timestamptz)` : sql`${encodeTime(now, dialect)}`
-  const interval = heartbeatIntervalSeconds === undefined ? sql`null` : sql.lit(heartbeatIntervalSeconds)
-  const upsert = (pool: RawBuilder<unknown>): RawBuilder<object> => sql`
-    insert into ${tables.worker}
-      (id, created, updated, work_pool_id, name, last_heartbeat_time, heartbeat_interval_seconds, status)
-    select ${id}, ${time}, ${time}, pool.id, ${name}, ${time}, ${interval}, 'ONLINE'
-    from ${pool} as pool
-    where pool.id = ${workPoolId}
-    on conflict (work_pool_id, name) do update set
-      last_heartbeat_time = excluded.last_heartbeat_time,
-      heartbeat_interval_seconds = coalesce(excluded.heartbeat_interval_seconds, worker.heartbeat_interval_seconds),
-      status = excluded.status
-    returning ${selection(workerColumns, dialect, 'worker')}`
-  const statement = isPostgres
-    ? sql<object>`
-      with held as materialized (select id, status from ${tables.work_pool} where id = ${workPoolId} for share),
-        recorded as (${upsert(sql`held`)})
-      select recorded.*, held.status as "workPoolStatus" from recorded cross join held`
-    : upsert(tables.work_pool)
-  const { rows } = await statement.execute(db)
+async function recordOfKnown(scope: Scope, beat: Beat): Promise<Recorded | undefined> {
+  if (scope.dialect === 'sqlite') return undefined
+  const { db, dialect, tables } = scope
+  const { rows } = await sql<{ isAnnounced: unknown }>`
+    update ${tables.worker} as worker set ${signOfLife(scope, beat)}
+    where ${isWorker(beat)}
+    returning ${selection(workerColumns, dialect, 'worker')}, ${announceHeartbeat(beat.workPoolId)} as "isAnnounced"
+  `.execute(db)
   const [row] = rows
   if (row === undefined) return undefined
-  const { workPoolStatus = 'READY' } = row as { workPoolStatus?: string }
-  return { worker: decode(workerColumns, row), workPoolStatus }
+  return { worker: decode(workerColumns, row), change: await turnReady(scope, beat, decodeBoolean(row.isAnnounced)) }
+}
+
+/**
+ * A new worker's pool comes first: the insert locks it too, and two workers that made that lock a stronger one would wait for each other
+ * when a third session waits to delete the pool.
+ */
+async function recordOfNew(scope: Scope, beat: Beat): Promise<Recorded | undefined> {
+  if (scope.dialect === 'sqlite') {
+    const change = await turnReady(scope, beat, true)
+    const worker = await insertWorker(scope, beat, sql`update set ${signOfLife(scope, beat)}`)
+    return worker && { worker, change }
+  }
+  const change = await turnReady(scope, beat, await announce(scope, beat.workPoolId))
+  const worker = (await insertWorker(scope, beat, sql`nothing`)) ?? (await findWorker(scope, beat))
+  return worker && { worker, change }
+}
+
+/** Inserts from the pool's own row, so that a pool that is gone gives no row instead of a broken foreign key. */
+async function insertWorker(scope: Scope, beat: Beat, onConflict: Fragment): Promise<Worker | undefined> {
+  const { db, dialect, tables } = scope
+  const isPostgres = dialect === 'postgres'
+  const id = isPostgres ? sql`cast(${newId()} as uuid)` : sql`${newId()}`
+  const { time, interval } = valuesOf(scope, beat)
+  const { rows } = await sql<object>`
+    insert into ${tables.worker}
+      (id, created, updated, work_pool_id, name, last_heartbeat_time, heartbeat_interval_seconds, status)
+    select ${id}, ${time}, ${time}, pool.id, ${beat.name}, ${time}, ${interval}, 'ONLINE'
+    from (
+      select id from ${tables.work_pool} where id = ${beat.workPoolId} ${isPostgres ? sql`for key share` : sql``}
+    ) as pool
+    where true
+    on conflict (work_pool_id, name) do ${onConflict}
+    returning ${selection(workerColumns, dialect, 'worker')}
+  `.execute(db)
+  return rows[0] && decode(workerColumns, rows[0])
+}
+
+/**
+ * PostgreSQL: the worker that another session has inserted meanwhile. Its row is written unless it is locked, by another heartbeat of the same
+ * worker, which says as much, or by a delete of the pool: that one holds it while it waits for the pool, which is locked here.
+ */
+async function findWorker(scope: Scope, beat: Beat): Promise<Worker | undefined> {
+  const { db, dialect, tables } = scope
+  const columns = selection(workerColumns, dialect, 'worker')
+  const written = await sql<object>`
+    update ${tables.worker} as worker set ${signOfLife(scope, beat)}
+    where worker.id in (
+      select worker.id from ${tables.worker} as worker where ${isWorker(beat)} for no key update skip locked)
+    returning ${columns}
+  `.execute(db)
+  const [row] =
+    written.rows.length > 0
+      ? written.rows
+      : (await sql<object>`select ${columns} from ${tables.worker} as worker where ${isWorker(beat)}`.execute(db)).rows
+  return row && decode(workerColumns, row)
+}
+
+function isWorker({ workPoolId, name }: Beat): Condition {
+  return sql`worker.work_pool_id = ${workPoolId} and worker.name = ${name}`
+}
+
+async function announce({ db }: Scope, workPoolId: string): Promise<boolean> {
+  const { rows } = await sql<{ isAnnounced: unknown }>`
+    select ${announceHeartbeat(workPoolId)} as "isAnnounced" where ${tryGate(workPoolId)}
+  `.execute(db)
+  return decodeBoolean(rows[0]?.isAnnounced)
+}
+
+function valuesOf({ dialect }: Scope, { now, heartbeatIntervalSeconds }: Beat): Record<'time' | 'interval', Fragment> {
+  const time = sql`${encodeTime(now, dialect)}`
+  return {
+    time: dialect === 'postgres' ? sql`cast(${time} as timestamptz)` : time,
+    interval: heartbeatIntervalSeconds === undefined ? sql`null` : sql.lit(heartbeatIntervalSeconds),
+  }
+}
+
+function signOfLife(scope: Scope, beat: Beat): Fragment {
+  const { time, interval } = valuesOf(scope, beat)
+  return sql`
+    last_heartbeat_time = ${time},
+    heartbeat_interval_seconds = coalesce(${interval}, worker.heartbeat_interval_seconds),
+    status = 'ONLINE'`
+}
+
+/** Once the heartbeat is announced, nobody marks the pool NOT_READY; before, the pool's lock has to be waited for to see it. */
+async function turnReady(
+  scope: Scope,
+  { workPoolId, now }: Beat,
+  isAnnounced: boolean,
+): Promise<WorkPoolStatusChange | undefined> {
+  const isPool = sql<SqlBool>`pool.id = ${workPoolId}`
+  const [seen] = await selectWorkPools(scope, isPool)
+  if (isAnnounced && seen?.status !== 'NOT_READY') return undefined
+  const isOpen = scope.dialect === 'postgres' ? sql`and ${tryGate(workPoolId)}` : sql``
+  await lockWorkPool(scope, sql`id = ${workPoolId} ${isOpen}`)
+  const [pool] = await selectWorkPools(scope, isPool)
+  return pool?.status === 'NOT_READY' ? await writeWorkPool(scope, pool, { status: 'READY' }, now) : undefined
 }

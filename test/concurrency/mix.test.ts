@@ -6,7 +6,7 @@ import { mixedCalls } from './mix/mixed-calls.js'
 import { mix } from './mix/mix.js'
 
 // Every function, by eight PostgreSQL sessions at once, about the same few rows. Seen to fail, with errors of the database,
-// without the pool's lock in create-work-queue.ts. When lock-work-queues.ts locks in no order, these few seconds are too few, and a
+// without the pool's lock in create-work-queue.ts. When lockWorkQueues in locks.ts locks in no order, these few seconds are too few, and a
 // mix of 15 seconds at read committed had six deadlocks. The long version is in bench/claims-soak.ts.
 
 test('every function that takes a session is in the mix', () => {

@@ -71,8 +71,8 @@ describeRaces('races of queues', {
     calls: [(db) => deleteWorkPool(db, pool), inPool('x')],
   },
   'delete of a pool and a heartbeat': { arrange: poolOfQueues, calls: [(db) => deleteWorkPool(db, pool), heartbeat] },
-  // Seen to fail at read committed: with `for key share` for `for share`, and without the second try, in record-worker-heartbeat.ts;
-  // without the second look in mark-work-pools-not-ready.ts.
+  // Seen to fail at read committed without `holdOffHeartbeats` and without the second look in mark-work-pools-not-ready.ts; when a
+  // heartbeat that could not be announced trusts its look at the pool (`turnReady` in record-worker-heartbeat.ts).
   'a heartbeat and a mark for want of workers': {
     arrange: poolOfQueues,
     calls: [heartbeat, async (db) => (await markWorkPoolsNotReady(db)).map(({ id }) => id)],

@@ -16,10 +16,11 @@ const layers = [
   { name: 'model', holds: /^model\//, mayImport: /^(rules\/|errors\.ts$|(kysely|zod|uuid)$)/ },
   { name: 'session', holds: /^session\.ts$/, mayImport: /^(model\/|errors\.ts$|kysely$)/ },
   { name: 'sql', holds: /^sql\//, mayImport: /^(rules\/|model\/|errors\.ts$|session\.ts$|kysely$)/ },
+  { name: 'locks', holds: /^locks\.ts$/, mayImport: /^(model\/|sql\/|session\.ts$|kysely$)/ },
   {
     name: 'operations',
     holds: /^(claims|explain|flow-runs|polls|slots|upkeep|work-pools|work-queues|workers)\//,
-    mayImport: /^(rules\/|model\/|sql\/|errors\.ts$|session\.ts$|(kysely|zod|date-fns\/\w+)$)/,
+    mayImport: /^(rules\/|model\/|sql\/|errors\.ts$|locks\.ts$|session\.ts$|(kysely|zod|date-fns\/\w+)$)/,
   },
   { name: 'the rules as an entry point', holds: /^rules\.ts$/, mayImport: /^rules\// },
   { name: 'entry points', holds: /^(index|migrations|postgres)\.ts$/, mayImport: /^((?!testing\/).+\.ts|uuid)$/ },

@@ -1,0 +1,183 @@
+import { type RawBuilder, sql } from 'kysely'
+import { decodeBoolean } from './model/values.js'
+import type { Scope } from './session.js'
+import { type Condition, hasAnyId } from './sql/lists.js'
+
+// Locks, and the one order in which all functions take them, so that no two of them wait for each other in a circle. All of it is about
+// PostgreSQL: on SQLite a transaction that writes has the one write lock from its first statement on.
+//
+//   1. the row of a worker, by its own heartbeat; all of a pool's, by id, by the pool's delete
+//   2. the gates of pools, by number
+//   3. the rows of pools, by id
+//   4. the rows of queues, by id
+//   5. the rows of runs: by claims, polls and upkeep with `skip locked`, so that they wait for none
+//
+// Workers come first, so that a heartbeat holds its worker's row before it waits for anything, and whoever marks silent workers passes over
+// it. Gates come before the rows, so that who waits at a gate holds nothing that a claim, a pause or a new queue needs.
+//
+// **Rows** are locked in one of three strengths:
+// - *written as they are*, by whoever counts under a limit, gives out a name or a priority, or sets a status. A mere lock would let a waiter
+//   under repeatable read go on with its old snapshot and overshoot, or give out one priority twice; a row written since makes PostgreSQL
+//   refuse it (40001). Rows of queues that are only written once are locked `for no key update`, by id, before.
+// - `for key share`, by whoever needs that the row stays and that no limit is given to it: claims without a limit, new runs, a worker's first
+//   heartbeat. It conflicts with the third strength alone, so that claims wait neither for each other nor for a pause, a recorded poll, a
+//   new queue, and these not for them. (`for share` was tried: newcomers join it past those who wait to write, and with 32 claimers a pause
+//   waited 5 to more than 20 s, with 48 for ever.)
+// - `for update`, by whoever deletes, renames (to PostgreSQL a change of a key), or gives a limit to what had none. A limit given in a row
+//   that was not locked so is missed. Tried on PostgreSQL 18.4, a limit committed since the snapshot, then `select ... for key share`:
+//   after a plain update it returns the old row, without the limit and without an error, under repeatable read and serializable, and under
+//   read committed when it waited in the same statement for something else; after `for update` and an update it returns the new row under
+//   read committed and ends in 40001 under the others, also when a pause was written before or after the limit.
+//
+// **Gates** are advisory locks, one for each pool (of 128: pools whose ids end in one number share one). `for key share` has no queue: newcomers
+// pass a waiting `for update`. A gate has one, so each claim passes the gates of its pools before all else, beside other claims, and keeps
+// them to its end; who deletes, renames or gives a limit closes the gate: waits for the claims that have passed, while later ones wait behind.
+// So few gates, since the table of all locks of a server has room for 6,400 as it is configured, and a claim may go over a thousand pools.
+
+/** What advisory locks are told apart by. Any numbers that no host is likely to use. */
+const GATES = sql.lit(1_264_013_617)
+const HEARTBEATS = sql.lit(1_264_013_618)
+
+/** The advisory lock of a pool: its number among those of its kind. */
+function numberOf(workPoolId: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`hashtext(cast(${workPoolId} as text)) & 127`
+}
+
+/** Whether a row may be referred to while it is locked (by a run, a worker, a claim without a limit), or not. */
+export type LockPurpose = 'update' | 'delete'
+
+/** A work pool whose row is locked until the transaction ends. */
+export interface LockedWorkPool {
+  readonly id: string
+  readonly defaultQueueId: string | null
+}
+
+/** Locks the work pool that the condition on its columns selects, so that names and priorities in it hold still. */
+export async function lockWorkPool(
+  { db, dialect, tables }: Scope,
+  condition: RawBuilder<unknown>,
+  purpose: LockPurpose = 'update',
+): Promise<LockedWorkPool | undefined> {
+  const columns = sql`id, default_queue_id as "defaultQueueId"`
+  const lock =
+    purpose === 'delete' && dialect === 'postgres'
+      ? sql<LockedWorkPool>`select ${columns} from ${tables.work_pool} where ${condition} for update`
+      : sql<LockedWorkPool>`update ${tables.work_pool} set name = name where ${condition} returning ${columns}`
+  const { rows } = await lock.execute(db)
+  return rows[0]
+}
+
+/** Locks the work pool that a work queue is in; `undefined` when there is no such queue. */
+export async function lockWorkPoolOfQueue(scope: Scope, workQueueId: string): Promise<LockedWorkPool | undefined> {
+  return await lockWorkPool(
+    scope,
+    sql`id = (select queue.work_pool_id from ${scope.tables.work_queue} as queue where queue.id = ${workQueueId})`,
+  )
+}
+
+/** Locks work queues until the transaction ends, in id order. */
+export async function lockWorkQueues(
+  { db, dialect, tables }: Scope,
+  ids: readonly string[],
+  purpose: LockPurpose = 'update',
+): Promise<void> {
+  if (dialect === 'sqlite' || ids.length === 0) return
+  await sql`
+    select queue.id from ${tables.work_queue} as queue
+    where ${hasAnyId('queue.id', ids, dialect)}
+    order by queue.id
+    ${purpose === 'update' ? sql`for no key update` : sql`for update`}
+  `.execute(db)
+}
+
+/** Locks the workers of a pool that is about to be deleted. Those whose first heartbeat is under way hold the pool against it. */
+export async function lockWorkers({ db, dialect, tables }: Scope, workPoolId: string): Promise<void> {
+  if (dialect === 'sqlite') return
+  await sql`
+    select worker.id from ${tables.worker} as worker
+    where worker.work_pool_id = ${workPoolId}
+    order by worker.id
+    for update
+  `.execute(db)
+}
+
+/**
+ * Closes the gate of a pool, or of a queue's pool: waits for the claims that have passed it, and lets none pass until the transaction
+ * ends. Only where a pool or queue, `owner`, is as the condition says; returns whether one was.
+ */
+export async function closeGate(
+  { db, dialect, tables }: Scope,
+  table: 'work_pool' | 'work_queue',
+  condition: Condition,
+): Promise<boolean> {
+  if (dialect === 'sqlite') return false
+  const number = numberOf(table === 'work_pool' ? sql`owner.id` : sql`owner.work_pool_id`)
+  const { rows } = await sql`
+    select pg_advisory_xact_lock(${GATES}, ${number}) from ${tables[table]} as owner where ${condition}
+  `.execute(db)
+  return rows.length > 0
+}
+
+/** A change of a pool or a queue for which its gate may have to be closed. */
+export interface GatedChange<T> {
+  readonly table: 'work_pool' | 'work_queue'
+  readonly id: string
+  /** Whether the gate has to be closed, as a condition on `owner`. */
+  readonly needsGate: Condition
+  /** The same, about what was locked. */
+  readonly needsGateNow: (locked: T) => boolean
+  /** Locks all rows that the change is about, and reads them. */
+  readonly lock: (purpose: LockPurpose) => Promise<T>
+}
+
+/** Locks what will be changed, with the gate closed if it has to be. */
+export async function lockGated<T>(scope: Scope, change: GatedChange<T>): Promise<T> {
+  const { table, id, needsGate, needsGateNow, lock } = change
+  const { db, dialect } = scope
+  const isOwner: Condition = sql`owner.id = ${id}`
+  if (dialect === 'sqlite') return await lock('update')
+  if (await closeGate(scope, table, sql`${isOwner} and ${needsGate}`)) return await lock('delete')
+  // Somebody else may change it just after that look, and the gate is not to be waited for with locked rows: they are given back then.
+  await sql`savepoint before_the_gate`.execute(db)
+  const locked = await lock('update')
+  if (!needsGateNow(locked)) {
+    await sql`release savepoint before_the_gate`.execute(db)
+    return locked
+  }
+  await sql`rollback to savepoint before_the_gate`.execute(db)
+  await closeGate(scope, table, isOwner)
+  return await lock('delete')
+}
+
+/**
+ * Passes the gate of a pool if that is open, and goes on in any case: for a heartbeat, which must not wait for claims, but is often
+ * followed by one in the same transaction.
+ */
+export function tryGate(workPoolId: string): Condition {
+  return sql`(select pg_try_advisory_xact_lock_shared(${GATES}, ${numberOf(sql`${workPoolId}`)})) is not null`
+}
+
+/**
+ * Says, until the transaction ends, that a heartbeat is under way in a pool. False when somebody is just deciding whether the pool has
+ * an ONLINE worker: their lock of the pool's row is to be waited for. Nobody waits for this lock itself.
+ */
+export function announceHeartbeat(workPoolId: string): RawBuilder<boolean> {
+  return sql`pg_try_advisory_xact_lock_shared(${HEARTBEATS}, ${numberOf(sql`${workPoolId}`)})`
+}
+
+/**
+ * Of pools whose rows are locked, those in which no heartbeat is under way: until the transaction ends, each that comes waits for it.
+ * Those of the others are not committed yet, so that it cannot be seen whether their pools have ONLINE workers.
+ */
+export async function holdOffHeartbeats(
+  { db, dialect, tables }: Scope,
+  workPoolIds: readonly string[],
+): Promise<Set<string>> {
+  if (dialect === 'sqlite') return new Set(workPoolIds)
+  const { rows } = await sql<{ id: string; isQuiet: unknown }>`
+    select pool.id, pg_try_advisory_xact_lock(${HEARTBEATS}, ${numberOf(sql`pool.id`)}) as "isQuiet"
+    from ${tables.work_pool} as pool
+    where ${hasAnyId('pool.id', workPoolIds, dialect)}
+  `.execute(db)
+  return new Set(rows.filter(({ isQuiet }) => decodeBoolean(isQuiet)).map(({ id }) => id))
+}
