@@ -23,6 +23,12 @@ export { openSlots } from './rules/open-slots.js'
 export { type PrioritizedQueue, rebalancePriorities } from './rules/rebalance-priorities.js'
 export { type DefaultWorkPool, resolveWorkPool, type WorkPoolResolution } from './rules/resolve-work-pool.js'
 export {
+  belongsToWorkQueue,
+  resolveWorkQueue,
+  type WorkQueueOfFlowRun,
+  type WorkQueueResolution,
+} from './rules/resolve-work-queue.js'
+export {
   defaultStateName,
   FILTER_QUEUE_SLOT_STATES,
   isTerminal,

@@ -5,13 +5,13 @@ import { openSlots } from '../rules/open-slots.js'
 import { WORK_QUEUE_SLOT_STATES } from '../rules/states.js'
 import { enterStates } from '../flow-runs/enter-states.js'
 import { check, countSchema, idSchema, lateNowShape, type NowOption, timeSchema } from '../model/checks.js'
-import { handOutOrder, isDue, membership, NO_LIMIT } from '../sql/runs.js'
-import { decodeInteger, encodeTime } from '../model/values.js'
+import { NO_LIMIT } from '../sql/runs.js'
+import { decodeInteger } from '../model/values.js'
 import { open, type RequiredTables, type Scope, type Session, transact } from '../session.js'
 import { activeOfPool } from '../slots/active-of-pool.js'
+import { CLAIM_SLOTS } from '../slots/active-of-queue.js'
 import { pollWorkQueue, type RunsInWorkQueue } from '../polls/queue-poll.js'
 import { lockLimits, readLimitOwners } from './lock-limits.js'
-import { readNamesakes, readOpenSlotsOfNamesakes } from './namesakes.js'
 
 /** Which runs a claim asks for. */
 export interface ClaimRunsInWorkQueueOptions extends NowOption {
@@ -36,8 +36,8 @@ const optionsSchema = z.strictObject({
  * the queue and the pool are held, each only when it has a limit. Claims of a queue without limits do not wait for each other. A pool's pause
  * stops claims by {@link claimScheduledFlowRuns} only, as it stops polls by pool only.
  *
- * A run that is known by the queue's name alone belongs to every queue of that name, so it is claimed only while each of those has
- * an open slot. The limit of a queue with a tag filter is kept by claims of that queue alone.
+ * In the default agent pool, runs that are known by the queue's name alone are claimed too, and count against the limits of queue and
+ * pool. The limit of a queue with a tag filter is kept by claims of that queue alone.
  *
  * In the caller's transaction the claim holds when that commits. Under repeatable read and serializable, a claim that would count
  * from an old snapshot fails with the driver's retryable error (40001). Outside a transaction a claim that finds nothing writes nothing.
@@ -69,10 +69,10 @@ export async function claimRunsInWorkQueue<DB extends RequiredTables>(
       if ((await readOpenPoolSlots(scope, seen.workQueue.workPoolId)) === 0) return { ...seen, runs: [] }
     }
     return await transact(scope, async (transaction) => {
-      const turn = await takeTurn(transaction, workQueueId, poll)
+      const limit = await takeTurn(transaction, workQueueId, poll.limit)
       const found = await pollWorkQueue(transaction, workQueueId, {
         ...poll,
-        ...turn,
+        limit,
         lock: true,
         states: WORK_QUEUE_SLOT_STATES,
         onlyUnlimited: true,
@@ -85,63 +85,25 @@ export async function claimRunsInWorkQueue<DB extends RequiredTables>(
   })
 }
 
-/** How many runs a claim may take. */
-interface Turn {
-  readonly limit: number
-  /** How many of them that are known by the queue's name alone. */
-  readonly limitByName: number
+/** Holds the pool and the queue for this claim, and returns how many runs it may take as far as the pool's limit goes. */
+async function takeTurn(scope: Scope, workQueueId: string, limit = NO_LIMIT): Promise<number> {
+  const workPoolId = await readWorkPoolId(scope, workQueueId)
+  if (workPoolId === undefined) throw new WorkQueueNotFoundError(workQueueId)
+  const pools = await lockLimits(scope, 'work_pool', await readLimitOwners(scope, 'work_pool', [workPoolId]))
+  const queues = await lockLimits(scope, 'work_queue', await readLimitOwners(scope, 'work_queue', [workQueueId]))
+  if (pools.length === 0 || queues.length === 0) return 0
+  return Math.min(limit, await readOpenPoolSlots(scope, workPoolId))
 }
 
-/** Holds the pool and the queue for this claim, and returns how many runs it may take as far as other limits than the queue's go. */
-async function takeTurn(
-  scope: Scope,
-  workQueueId: string,
-  { limit = NO_LIMIT, scheduledBefore }: { limit?: number | undefined; scheduledBefore?: Date | undefined },
-): Promise<Turn> {
-  const place = await readPlace(scope, workQueueId, scheduledBefore)
-  if (place === undefined) throw new WorkQueueNotFoundError(workQueueId)
-  const pools = await lockLimits(scope, 'work_pool', await readLimitOwners(scope, 'work_pool', [place.workPoolId]))
-  const namesakes = place.isNamed ? await readNamesakes(scope, place.name) : []
-  const wanted = [...new Set([workQueueId, ...namesakes])]
-  const queues = await lockLimits(scope, 'work_queue', await readLimitOwners(scope, 'work_queue', wanted))
-  if (pools.length === 0 || !queues.includes(workQueueId)) return { limit: 0, limitByName: 0 }
-  const isEachHeld = place.isNamed && namesakes.every((id) => queues.includes(id))
-  return {
-    limit: Math.min(limit, await readOpenPoolSlots(scope, place.workPoolId)),
-    limitByName: isEachHeld ? await readOpenSlotsOfNamesakes(scope, place.name) : 0,
-  }
-}
-
-interface Place {
-  readonly workPoolId: string
-  readonly name: string
-  /** Whether a run is due that is known by the name alone. */
-  readonly isNamed: boolean
-}
-
-async function readPlace(
-  { db, dialect, tables }: Scope,
-  workQueueId: string,
-  scheduledBefore: Date | undefined,
-): Promise<Place | undefined> {
-  const [, isMemberByName] = membership({ id: sql`queue.id`, name: sql`queue.name` })
-  const { rows } = await sql<{ workPoolId: string; name: string; named: string | null }>`
-    select queue.work_pool_id as "workPoolId", queue.name, (
-      select run.id from ${tables.flow_run} as run
-      where ${isMemberByName} and ${isDue(scheduledBefore && sql`${encodeTime(scheduledBefore, dialect)}`)}
-      order by ${handOutOrder}
-      limit 1
-    ) as named
-    from ${tables.work_queue} as queue where queue.id = ${workQueueId}
-  `.execute(db)
-  const [row] = rows
-  return row === undefined ? undefined : { workPoolId: row.workPoolId, name: row.name, isNamed: row.named !== null }
+async function readWorkPoolId({ db }: Scope, workQueueId: string): Promise<string | undefined> {
+  const rows = await db.selectFrom('work_queue').select('work_pool_id').where('id', '=', workQueueId).execute()
+  return rows[0]?.work_pool_id
 }
 
 async function readOpenPoolSlots(scope: Scope, workPoolId: string): Promise<number> {
   const { db, tables } = scope
   const limit = sql`(select concurrency_limit from ${tables.work_pool} where id = ${workPoolId})`
-  const active = activeOfPool(scope, sql`${workPoolId}`, WORK_QUEUE_SLOT_STATES, sql`coalesce(${limit}, 0)`)
+  const active = activeOfPool(scope, sql`${workPoolId}`, CLAIM_SLOTS, sql`coalesce(${limit}, 0)`)
   const { rows } = await sql<{ limit: unknown; active: unknown }>`
     select ${limit} as "limit", ${active} as active
   `.execute(db)

@@ -1,9 +1,8 @@
 import { z } from 'zod'
-import { WORK_QUEUE_SLOT_STATES } from '../rules/states.js'
 import { enterStates } from '../flow-runs/enter-states.js'
 import { check, countSchema, idSchema, lateNowShape, type NowOption, timeSchema } from '../model/checks.js'
 import { open, type RequiredTables, type Scope, type Session, transact } from '../session.js'
-import type { SlotRule } from '../slots/active-of-queue.js'
+import { CLAIM_SLOTS } from '../slots/active-of-queue.js'
 import { DEFAULT_POOL_POLL_LIMIT } from '../polls/get-scheduled-flow-runs.js'
 import { type PoolPoll, pollPools, type ScheduledFlowRun } from '../polls/pool-poll.js'
 import { lockLimits, readLimitOwners } from './lock-limits.js'
@@ -27,9 +26,6 @@ const optionsSchema = z.strictObject({
   limit: countSchema.default(DEFAULT_POOL_POLL_LIMIT),
   ...lateNowShape,
 })
-
-/** For claims, CANCELLING runs occupy too, and runs that belong to a queue by name alone count against it. */
-const CLAIM_SLOTS: SlotRule = { states: WORK_QUEUE_SLOT_STATES, byName: true }
 
 /**
  * Claims runs over work pools: takes the runs that {@link getScheduledFlowRuns} would return, and moves them from SCHEDULED to

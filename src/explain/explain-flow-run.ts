@@ -1,15 +1,16 @@
 import { addMilliseconds } from 'date-fns/addMilliseconds'
 import { type RawBuilder, sql } from 'kysely'
 import { FlowRunNotFoundError } from '../errors.js'
-import { DEFAULT_AGENT_WORK_POOL_NAME } from '../rules/names.js'
 import { type ExplainedFlowRun, type FlowRunVerdict, judgeFlowRun } from '../rules/judge-flow-run.js'
 import type { Reason } from '../rules/reasons.js'
+import { resolveWorkQueue } from '../rules/resolve-work-queue.js'
 import { selectFlowRuns } from '../flow-runs/select-flow-runs.js'
 import { check, idSchema, type NowOption, nowOptionSchema } from '../model/checks.js'
 import { hasStartTime } from '../sql/runs.js'
 import type { FlowRun } from '../model/flow-run.js'
 import { encodeTime } from '../model/values.js'
 import { open, type RequiredTables, type Scope, type Session } from '../session.js'
+import { findWorkQueueByName } from '../work-queues/read-work-queue-by-name.js'
 import { readPlace } from './read-place.js'
 
 /** Why a flow run is or is not handed out. */
@@ -59,20 +60,15 @@ export async function explainFlowRun<DB extends RequiredTables>(
   })
 }
 
-/** A run that is known by its queue's name alone belongs to every queue of that name, and one that hands it out is enough. */
 async function judge(scope: Scope, run: FlowRun, now: Date): Promise<FlowRunVerdict> {
   const explained = {
     ...run,
     ...(await readStartTime(scope, run, now)),
     isRetriedInProcess: run.empiricalPolicy['retry_type'] === 'in_process',
   }
-  let first: FlowRunVerdict | undefined
-  for (const workQueueId of await queuesOf(scope, run)) {
-    const verdict = judgeFlowRun(explained, await readPlace(scope, workQueueId, explained, now), now)
-    if (verdict.handedOut) return verdict
-    first ??= verdict
-  }
-  return first ?? judgeFlowRun(explained, undefined, now)
+  const workQueueId = await queueOf(scope, run)
+  const place = workQueueId === undefined ? undefined : await readPlace(scope, workQueueId, explained, now)
+  return judgeFlowRun(explained, place, now)
 }
 
 /**
@@ -98,14 +94,10 @@ async function readStartTime(
   }
 }
 
-async function queuesOf({ db, tables }: Scope, { workQueueId, workQueueName }: FlowRun): Promise<string[]> {
-  const isQueue = workQueueId === null ? sql`queue.name = ${workQueueName}` : sql`queue.id = ${workQueueId}`
-  const { rows } = await sql<{ id: string }>`
-    select queue.id
-    from ${tables.work_queue} as queue
-    join ${tables.work_pool} as pool on pool.id = queue.work_pool_id
-    where ${isQueue}
-    order by case when pool.name = ${DEFAULT_AGENT_WORK_POOL_NAME} then 0 else 1 end, queue.id
-  `.execute(db)
-  return rows.map(({ id }) => id)
+/** The id of the queue that the run belongs to. */
+async function queueOf(scope: Scope, run: FlowRun): Promise<string | undefined> {
+  const place = resolveWorkQueue(run)
+  if (place.kind === 'by-id') return place.workQueueId
+  if (place.kind === 'none') return undefined
+  return (await findWorkQueueByName(scope, place.workQueueName, place.workPoolName))?.id
 }

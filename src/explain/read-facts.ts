@@ -35,11 +35,11 @@ export async function readQueueAndPool(
 
 /** Which runs polls of a queue look at, and which states of them occupy its slots. */
 export function candidatesOf(
-  { dialect }: Scope,
+  { dialect, tables }: Scope,
   queue: WorkQueue,
 ): { members: readonly Condition[]; states: readonly StateType[] } {
   return queue.filter === null
-    ? { members: membership({ id: sql`${queue.id}`, name: sql`${queue.name}` }), states: WORK_QUEUE_SLOT_STATES }
+    ? { members: membership(tables, sql`${queue.id}`), states: WORK_QUEUE_SLOT_STATES }
     : { members: [matchesQueueFilter(queue.filter, dialect)], states: FILTER_QUEUE_SLOT_STATES }
 }
 

@@ -1,17 +1,18 @@
 import { sql } from 'kysely'
 import { z } from 'zod'
-import { InvalidInputError, WorkQueueNotFoundError } from '../errors.js'
+import { InvalidInputError } from '../errors.js'
 import { defaultStateName } from '../rules/states.js'
 import { check, type NowOption, nowOptionSchema } from '../model/checks.js'
 import { encode } from '../model/columns.js'
 import { flowRunColumns } from '../model/flow-run.js'
-import { type Condition, hasAnyId } from '../sql/lists.js'
+import { hasAnyId, hasAnyText } from '../sql/lists.js'
 import { newId } from '../model/ids.js'
 import { type FlowRunCreate, flowRunCreateSchema } from '../model/flow-run.js'
 import type { FlowRun } from '../model/flow-run.js'
 import { pairs } from '../sql/map-table.js'
 import { type RequiredTables, type Scope, type Session, write } from '../session.js'
 import { insertStates } from './insert-states.js'
+import { type LockedQueues, lockQueues, nameAlone } from './lock-queues.js'
 import { selectFlowRuns } from './select-flow-runs.js'
 
 // Not a check of the schema that is exported: one that looks at two keys would forbid a host to `omit` from it.
@@ -34,6 +35,9 @@ const BATCH_SIZE = 500
  * A run is SCHEDULED unless its input says otherwise, and due at once unless its input says when. A run whose idempotency key its flow
  * already has is not created: the run that has it is returned in its place.
  *
+ * A run that is given the name of a queue and no `workQueueId` belongs to the queue of that name in the pool `default-agent-pool`, and is
+ * stored with its id when it is there. Else it keeps the name alone, and waits for such a queue, also with `workQueueId: null`.
+ *
  * @param options - `now`: what time it is. Default: the clock.
  * @returns The runs, in the order of the inputs.
  * @throws {InvalidInputError} when an input is not valid, has an `idempotencyKey` without a `flowId`, or asks for an id that is
@@ -55,8 +59,8 @@ export async function createFlowRuns<DB extends RequiredTables>(
   if (checked.length === 0) return []
 
   return await write(session, async (scope) => {
-    const names = await lockQueues(scope, checked)
-    const runs = checked.map((input) => toFlowRun(input, names, now))
+    const queues = await lockQueues(scope, checked)
+    const runs = checked.map((input) => toFlowRun(input, queues, now))
     const firsts = new Map(runs.map((run, index) => [run.id, index] as const).toReversed())
     const created = await insertRuns(
       scope,
@@ -85,29 +89,12 @@ async function refuse(scope: Scope, created: ReadonlySet<string>, taken: readonl
   throw new InvalidInputError(taken.map((index) => ({ path: `${index}.id`, message: 'is taken' })))
 }
 
-/** Makes sure that the queues exist and stay, in id order as everywhere, and returns their names. */
-async function lockQueues(
-  { db, dialect, tables }: Scope,
-  inputs: readonly FlowRunCreate[],
-): Promise<Map<string, string>> {
-  const ids = new Set(inputs.map(({ workQueueId }) => workQueueId).filter((id) => typeof id === 'string'))
-  if (ids.size === 0) return new Map()
-  const { rows } = await sql<{ id: string; name: string }>`
-    select queue.id, queue.name from ${tables.work_queue} as queue
-    where ${hasAnyId('queue.id', [...ids], dialect)}
-    order by queue.id
-    ${dialect === 'postgres' ? sql`for key share` : sql``}
-  `.execute(db)
-  const names = new Map(rows.map(({ id, name }) => [id, name]))
-  for (const id of ids) if (!names.has(id)) throw new WorkQueueNotFoundError(id)
-  return names
-}
-
-function toFlowRun(input: FlowRunCreate, queueNames: ReadonlyMap<string, string>, now: Date): FlowRun {
+function toFlowRun(input: FlowRunCreate, queues: LockedQueues, now: Date): FlowRun {
   const id = input.id ?? newId()
   const stateType = input.stateType === undefined ? 'SCHEDULED' : input.stateType
-  const workQueueId = input.workQueueId ?? null
-  const queueName = workQueueId === null ? null : (queueNames.get(workQueueId) ?? null)
+  const name = nameAlone(input)
+  const workQueueId = (name === undefined ? input.workQueueId : queues.ids.get(name)) ?? null
+  const queueName = workQueueId === null ? null : (queues.names.get(workQueueId) ?? null)
   const dueAtOnce = stateType === 'SCHEDULED' && input.nextScheduledStartTime === undefined
   const nextScheduledStartTime = dueAtOnce ? now : (input.nextScheduledStartTime ?? null)
   return {
@@ -193,29 +180,14 @@ async function insertFirstStates(scope: Scope, runs: readonly FlowRun[], now: Da
 
 async function findByIdempotencyKey(scope: Scope, runs: readonly FlowRun[]): Promise<Map<string, FlowRun>> {
   if (runs.length === 0) return new Map()
-  const keys = new Map(runs.map((run) => [keyOf(run), [run.flowId, run.idempotencyKey]]))
-  const found = await selectFlowRuns(scope, hasAnyKey(scope, [...keys.values()]))
+  const keys = runs.map(({ idempotencyKey }) => idempotencyKey).filter((key) => key !== null)
+  const flowIds = runs.map(({ flowId }) => flowId)
+  const found = await selectFlowRuns(
+    scope,
+    sql`${hasAnyId('run.flow_id', flowIds, scope.dialect)}
+      and ${hasAnyText('run.idempotency_key', keys, scope.dialect)}`,
+  )
   return new Map(found.map((run) => [keyOf(run), run]))
-}
-
-/** The run has one of the keys, each looked up with its flow: as two lists, SQLite looked up every flow with every key. */
-function hasAnyKey({ dialect, tables }: Scope, keys: readonly (readonly (string | null)[])[]): Condition {
-  const json = JSON.stringify(keys)
-  return dialect === 'postgres'
-    ? sql`run.id = any(array(
-        select found.id
-        from jsonb_array_elements(cast(cast(${json} as text) as jsonb)) as wanted(key)
-        cross join lateral (
-          select keyed.id from ${tables.flow_run} as keyed
-          where keyed.flow_id = cast(wanted.key ->> 0 as uuid) and keyed.idempotency_key = wanted.key ->> 1
-          limit 1
-        ) as found))`
-    : sql`run.id in (
-        select keyed.id
-        from json_each(${json}) as wanted
-        cross join ${tables.flow_run} as keyed
-        where keyed.flow_id = json_extract(wanted.value, '$[0]')
-          and keyed.idempotency_key = json_extract(wanted.value, '$[1]'))`
 }
 
 function keyOf({ flowId, idempotencyKey, id }: FlowRun): string {

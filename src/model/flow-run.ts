@@ -160,9 +160,15 @@ export interface FlowRunCreate {
   /** Needed with `idempotencyKey`. Default: a new id, which a live Prefect database refuses, since it knows its flows. */
   flowId?: string | undefined
   deploymentId?: string | null | undefined
-  /** The queue the run belongs to. */
+  /**
+   * The queue the run belongs to. Default: the one of the name `workQueueName` in the default agent pool, if there is one. `null`: no id is
+   * stored, only the name.
+   */
   workQueueId?: string | null | undefined
-  /** Without `workQueueId`, the run belongs to every queue of this name. With it, default: that queue's name. */
+  /**
+   * Without `workQueueId`, the run belongs to the queue of this name in the pool `default-agent-pool`, now or as soon as there is one, and
+   * to no other. With it, default: that queue's name.
+   */
   workQueueName?: string | null | undefined
   /** Default: SCHEDULED. `null`: no state yet. */
   stateType?: StateType | null | undefined

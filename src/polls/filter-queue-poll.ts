@@ -4,7 +4,7 @@ import { decode, selection } from '../model/columns.js'
 import { flowRunColumns } from '../model/flow-run.js'
 import { and, type Condition, hasAllTexts, hasAnyId } from '../sql/lists.js'
 import type { Dialect } from '../model/dialect.js'
-import { handOutOrder, isDue, NO_LIMIT, occupiesSlot } from '../sql/runs.js'
+import { handOutOrder, isDue, isMemberById, isMemberByName, NO_LIMIT, occupiesSlot, takesNames } from '../sql/runs.js'
 import type { FlowRun } from '../model/flow-run.js'
 import type { QueueFilter, WorkQueue } from '../model/work-queue.js'
 import { encodeTime } from '../model/values.js'
@@ -60,14 +60,19 @@ export async function pollFilterQueue(
   return rows.map((row) => decode(flowRunColumns, row))
 }
 
-/** The limits of other queues that the run belongs to, and of their pools. */
+/** The limit of another queue that the run belongs to, or of that queue's pool. */
 function limitsOfOthers(tables: Scope['tables'], queue: WorkQueue): RawBuilder<unknown> {
-  return sql`
-    select 1 from ${tables.work_queue} as other
-    join ${tables.work_pool} as pool on pool.id = other.work_pool_id
-    where other.id <> ${queue.id}
-      and (other.id = run.work_queue_id or (run.work_queue_id is null and other.name = run.work_queue_name))
-      and (other.concurrency_limit is not null or pool.concurrency_limit is not null)`
+  const ways = [isMemberById(sql`other.id`), sql`${takesNames('pool')} and ${isMemberByName(sql`other.name`)}`]
+  return sql.join(
+    ways.map(
+      (isMember) => sql`
+        select 1 from ${tables.work_queue} as other
+        join ${tables.work_pool} as pool on pool.id = other.work_pool_id
+        where ${isMember} and other.id <> ${queue.id}
+          and (other.concurrency_limit is not null or pool.concurrency_limit is not null)`,
+    ),
+    sql` union all `,
+  )
 }
 
 /**

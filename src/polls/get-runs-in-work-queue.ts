@@ -18,7 +18,8 @@ const optionsSchema = z.strictObject({ limit: countSchema.optional(), scheduledB
  *
  * These are the queue's SCHEDULED runs, due at `scheduledBefore` if that is given, by next scheduled start (those without one
  * last), then by id; none when the queue is paused; at most the open slots when it has a concurrency limit (PENDING, RUNNING and
- * CANCELLING runs occupy); at most `limit`. A run belongs to the queue by `workQueueId`, or without one by `workQueueName`.
+ * CANCELLING runs occupy); at most `limit`. A run belongs to the queue by `workQueueId`; without one, by `workQueueName`, when the queue is
+ * in the default agent pool.
  *
  * One statement, which outside a transaction writes and locks nothing: the next poll returns the same runs again. Inside a
  * PostgreSQL transaction the runs are locked (`for update skip locked`), so that polls in other transactions pass over them.

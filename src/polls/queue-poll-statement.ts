@@ -1,14 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import { WORK_QUEUE_SLOT_STATES } from '../rules/states.js'
-import {
-  handOutOrder,
-  hasFilter,
-  isDue,
-  membership,
-  occupiesSlot,
-  orderOfActiveRuns,
-  type QueueReference,
-} from '../sql/runs.js'
+import { handOutOrder, hasFilter, isDue, membership, occupiesSlot, orderOfActiveRuns } from '../sql/runs.js'
 import type { Scope } from '../session.js'
 
 // The parts of the statement that polls a queue by membership. Between them they name `allowed`, a table of one row: how many runs
@@ -20,8 +12,6 @@ type Fragment = RawBuilder<unknown>
 export interface QueuePoll {
   readonly limit?: number | undefined
   readonly scheduledBefore?: Date | undefined
-  /** How many runs at most that belong to the queue by its name alone. Default: no fewer than others. */
-  readonly limitByName?: number | undefined
   /** PostgreSQL: whether to lock the runs, and to pass over those that another transaction has locked. */
   readonly lock: boolean
 }
@@ -31,9 +21,9 @@ export interface QueuePoll {
  *
  * Active runs are counted only when there is a limit, and no further than it.
  */
-export function allowance({ tables, dialect }: Scope, queue: QueueReference, asked: Fragment): Fragment {
-  const limit = sql`(select concurrency_limit from ${tables.work_queue} where id = ${queue.id})`
-  const active = membership(queue).map(
+export function allowance({ tables, dialect }: Scope, queueId: Fragment, asked: Fragment): Fragment {
+  const limit = sql`(select concurrency_limit from ${tables.work_queue} where id = ${queueId})`
+  const active = membership(tables, queueId).map(
     (isMember): Fragment => sql`
       (select count(*) from (
         select 1 from ${tables.flow_run} as run
@@ -49,7 +39,7 @@ export function allowance({ tables, dialect }: Scope, queue: QueueReference, ask
       when polled.concurrency_limit is null then ${asked}
       else ${least}(${asked}, ${greatest}(0, polled.concurrency_limit - ${sql.join(active, sql` - `)}))
     end as runs
-    from ${tables.work_queue} as polled where polled.id = ${queue.id}`
+    from ${tables.work_queue} as polled where polled.id = ${queueId}`
 }
 
 /**
@@ -61,17 +51,15 @@ export function allowance({ tables, dialect }: Scope, queue: QueueReference, ask
  */
 export function dueRuns(
   scope: Scope,
-  queue: QueueReference,
+  queueId: Fragment,
   scheduledBefore: Fragment | undefined,
-  limitByName: Fragment | undefined,
   lock: boolean,
 ): Fragment {
   const isPostgres = scope.dialect === 'postgres'
-  const limits = limitsOfParts(scope, limitByName)
-  if (lock && isPostgres) return lockedDueRuns(scope, queue, scheduledBefore, limits)
+  if (lock && isPostgres) return lockedDueRuns(scope, queueId, scheduledBefore)
   const columns = isPostgres ? sql`run.*` : sql`run.next_scheduled_start_time, run.id`
-  const parts = membership(queue).map((isMember, part) =>
-    firstDueRuns(scope, columns, isMember, scheduledBefore, limits[part] ?? ALLOWED, sql``),
+  const parts = membership(scope.tables, queueId).map((isMember) =>
+    firstDueRuns(scope, columns, isMember, scheduledBefore, ALLOWED, sql``),
   )
   return sql`
     select * from (${sql.join(parts, sql` union all `)}) as run
@@ -81,33 +69,23 @@ export function dueRuns(
 
 const ALLOWED = sql`(select runs from allowed)`
 
-/** How many runs each part may find. */
-function limitsOfParts({ dialect }: Scope, limitByName: Fragment | undefined): readonly Fragment[] {
-  const least = dialect === 'postgres' ? sql`least` : sql`min`
-  return [ALLOWED, limitByName === undefined ? ALLOWED : sql`${least}(${ALLOWED}, ${limitByName})`]
-}
-
 /**
  * The same, locked, past what another transaction has locked. First it is seen how many runs of each part are wanted, so that no
  * part locks more: a lock cannot be put on a union.
  */
-function lockedDueRuns(
-  scope: Scope,
-  queue: QueueReference,
-  scheduledBefore: Fragment | undefined,
-  limits: readonly Fragment[],
-): Fragment {
-  const seen = membership(queue).map((isMember, part) =>
+function lockedDueRuns(scope: Scope, queueId: Fragment, scheduledBefore: Fragment | undefined): Fragment {
+  const members = membership(scope.tables, queueId)
+  const seen = members.map((isMember, part) =>
     firstDueRuns(
       scope,
       sql`${sql.lit(part)} as part, run.next_scheduled_start_time, run.id`,
       isMember,
       scheduledBefore,
-      limits[part] ?? ALLOWED,
+      ALLOWED,
       sql``,
     ),
   )
-  const locked = membership(queue).map((isMember, part) =>
+  const locked = members.map((isMember, part) =>
     firstDueRuns(
       scope,
       sql`run.*`,

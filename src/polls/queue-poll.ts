@@ -27,23 +27,16 @@ export async function pollWorkQueue(scope: Scope, id: string, poll: FilterQueueP
 
 async function pollByMembership(scope: Scope, id: string, poll: QueuePoll): Promise<RunsInWorkQueue> {
   const { dialect, tables } = scope
-  const { limit, limitByName, scheduledBefore, lock } = poll
-  const shape = `poll-work-queue ${scheduledBefore === undefined} ${limitByName === undefined} ${lock}`
+  const { limit, scheduledBefore, lock } = poll
+  const shape = `poll-work-queue ${scheduledBefore === undefined} ${lock}`
   const rows = await runStatement<{ 'run.id': string | null }>(
     scope,
     shape,
     (parameter) => {
       const id = parameter('id')
-      const queue = { id, name: sql`(select name from ${tables.work_queue} where id = ${id})` }
-      const due = dueRuns(
-        scope,
-        queue,
-        scheduledBefore && parameter('scheduledBefore'),
-        limitByName === undefined ? undefined : sql`cast(${parameter('limitByName')} as integer)`,
-        lock,
-      )
+      const due = dueRuns(scope, id, scheduledBefore && parameter('scheduledBefore'), lock)
       return sql`
-        with allowed as materialized (${allowance(scope, queue, sql`cast(${parameter('limit')} as integer)`)})
+        with allowed as materialized (${allowance(scope, id, sql`cast(${parameter('limit')} as integer)`)})
         select
           ${selection(workQueueColumns, dialect, 'queue', 'queue.')},
           ${selection(flowRunColumns, dialect, 'run', 'run.')}
@@ -59,7 +52,6 @@ async function pollByMembership(scope: Scope, id: string, poll: QueuePoll): Prom
     {
       id,
       limit: limit ?? NO_LIMIT,
-      limitByName,
       scheduledBefore: scheduledBefore && encodeTime(scheduledBefore, dialect),
     },
   )

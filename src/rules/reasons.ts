@@ -1,3 +1,4 @@
+import { DEFAULT_AGENT_WORK_POOL_NAME } from './names.js'
 import type { StateType } from './states.js'
 
 /** A run that occupies a slot, as a reason names it. */
@@ -79,7 +80,7 @@ function sentenceOf(facts: ReasonFacts): string {
     case 'no-queue':
       return facts.workQueueName === null
         ? 'It belongs to no work queue.'
-        : `It belongs to the work queue ${quote(facts.workQueueName)}, which does not exist.`
+        : `It belongs to the work queue ${quote(facts.workQueueName)} of the work pool ${quote(DEFAULT_AGENT_WORK_POOL_NAME)}, which does not exist.`
     case 'not-due':
       return facts.until === null
         ? 'It has no start time, and polls for due runs leave it out.'

@@ -1,17 +1,20 @@
 import { type RawBuilder, sql } from 'kysely'
-import type { StateType } from '../rules/states.js'
+import { type StateType, WORK_QUEUE_SLOT_STATES } from '../rules/states.js'
 import { isMemberById, membership, occupiesSlot, orderOfActiveRuns } from '../sql/runs.js'
 import type { Scope } from '../session.js'
 
-/** Which runs occupy slots: their states, and whether those count against a queue that belong to it by its name alone. */
+/** Which runs occupy slots: their states, and whether those count that are known by their queue's name alone. */
 export interface SlotRule {
   readonly states: readonly StateType[]
   readonly byName: boolean
 }
 
+/** For claims, CANCELLING runs occupy too, and a queue's runs are counted by membership, whoever asks. */
+export const CLAIM_SLOTS: SlotRule = { states: WORK_QUEUE_SLOT_STATES, byName: true }
+
 /** How many runs occupy slots of the queue under the alias `queue`, counted no further than its limit. */
 export function activeOfQueue(scope: Scope, { states, byName }: SlotRule): RawBuilder<unknown> {
-  const members = byName ? membership({ id: sql`queue.id`, name: sql`queue.name` }) : [isMemberById(sql`queue.id`)]
+  const members = byName ? membership(scope.tables, sql`queue.id`) : [isMemberById(sql`queue.id`)]
   const counts = members.map(
     (isMember): RawBuilder<unknown> => sql`(
       select count(*) from (

@@ -35,7 +35,7 @@ export async function countWorkQueueActiveSlots<DB extends RequiredTables>(
   const workQueueIds = check(idsSchema, ids, 'ids')
   return await open(session, async (scope) => {
     const { db, dialect, tables } = scope
-    const active = membership({ id: sql`queue.id`, name: sql`queue.name` }).map(
+    const active = membership(tables, sql`queue.id`).map(
       (isMember): RawBuilder<unknown> => sql`(
       select count(*) from ${tables.flow_run} as run where ${isMember} and ${occupiesSlot(WORK_QUEUE_SLOT_STATES)})`,
     )

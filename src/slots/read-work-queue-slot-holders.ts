@@ -38,7 +38,7 @@ export async function readWorkQueueSlotHolders<DB extends RequiredTables>(
 
     const holders =
       queue.filter === null
-        ? membership({ id: sql`${queue.id}`, name: sql`${queue.name}` }).map(
+        ? membership(scope.tables, sql`${queue.id}`).map(
             (isMember) => sql`${isMember} and ${occupiesSlot(WORK_QUEUE_SLOT_STATES)}`,
           )
         : [sql`${matchesQueueFilter(queue.filter, scope.dialect)} and ${occupiesSlot(FILTER_QUEUE_SLOT_STATES)}`]

@@ -1,31 +1,43 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely'
+import { DEFAULT_AGENT_WORK_POOL_NAME } from '../rules/names.js'
 import { LATE_STATE_NAME, type StateType, WORK_QUEUE_SLOT_STATES } from '../rules/states.js'
 import type { PageOptions } from '../model/checks.js'
 import { type Condition, isOneOf } from './lists.js'
 import type { Dialect } from '../model/dialect.js'
+import type { Scope } from '../session.js'
 
 // The rules that SQL must express too, each once. They speak of a flow run under the alias `run`. State types and names are
 // written into the statements, never sent as parameters: only so do the partial indexes serve them.
 
-/** A queue as SQL knows it: expressions for its id and its name. */
-export interface QueueReference {
-  readonly id: RawBuilder<unknown>
-  readonly name: RawBuilder<unknown>
-}
-
 /**
- * Membership: a run belongs to a queue by the queue's id, or, when it has no queue id, by the queue's name.
+ * Membership: a run belongs to a queue by the queue's id, or, when it has no queue id, by the queue's name in the default agent
+ * pool. The rule is `resolveWorkQueue`.
  *
  * These are the two ways, to be joined by `union all`: no run belongs to a queue in both, and each has its own index, which a
- * single condition with `or` would not use in order.
+ * single condition with `or` would not use in order. The name is looked up once a queue, and is null for a queue of another pool:
+ * then the second part reads nothing.
  */
-export function membership(queue: QueueReference): readonly Condition[] {
-  return [isMemberById(queue.id), sql`run.work_queue_id is null and run.work_queue_name = ${queue.name}`]
+export function membership(tables: Scope['tables'], queueId: RawBuilder<unknown>): readonly Condition[] {
+  const name = sql`(
+    select named.name from ${tables.work_queue} as named
+    join ${tables.work_pool} as home on home.id = named.work_pool_id
+    where named.id = ${queueId} and ${takesNames('home')})`
+  return [isMemberById(queueId), isMemberByName(name)]
 }
 
-/** The first half of {@link membership}, by which polls of a pool go alone: a name does not tell the pool. */
+/** The first half of {@link membership}, by which polls of a pool go alone. */
 export function isMemberById(queueId: RawBuilder<unknown>): Condition {
   return sql`run.work_queue_id = ${queueId}`
+}
+
+/** The second half of {@link membership}, for a queue of a pool that {@link takesNames}. */
+export function isMemberByName(name: RawBuilder<unknown>): Condition {
+  return sql`run.work_queue_id is null and run.work_queue_name = ${name}`
+}
+
+/** The pool under this alias is the default agent pool: runs that say a queue's name, and no id, belong to its queues alone. */
+export function takesNames(pool: string): Condition {
+  return sql`${sql.ref(`${pool}.name`)} = ${sql.lit(DEFAULT_AGENT_WORK_POOL_NAME)}`
 }
 
 /** The queue under this alias takes runs by a tag filter. JSON's own null is none. */

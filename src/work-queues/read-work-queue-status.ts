@@ -39,7 +39,7 @@ export async function readWorkQueueStatus<DB extends RequiredTables>(
   const workQueueId = check(idSchema, id, 'id')
   const { now } = check(nowOptionSchema, options)
   return await open(session, async ({ db, dialect, tables }) => {
-    const lateRuns = membership({ id: sql`${workQueueId}`, name: sql`queue.name` }).map(
+    const lateRuns = membership(tables, sql`${workQueueId}`).map(
       (isMember): RawBuilder<unknown> =>
         sql`(select count(*) from ${tables.flow_run} as run where ${isMember} and ${isLate})`,
     )

@@ -44,18 +44,22 @@ const places =
     )
   }
 
-/** Queues of one name in two pools, the second with a limit; two runs known by that name alone, and two of the second queue. */
-const namesakes =
-  (limit: number) =>
+/**
+ * A queue `etl` with a limit in the default agent pool, which may have one too, and a queue of that name in another pool; two runs known
+ * by the name alone, and two of the first queue.
+ */
+const named =
+  (limits: { pool?: number; queue: number }) =>
   async (make: Factory): Promise<void> => {
-    await make.queue({ id: a, name: 'etl', priority: 2, work_pool_id: await make.pool({ id: pool, name: 'pool' }) })
+    const home = await make.pool({ id: pool, name: 'default-agent-pool', concurrency_limit: limits.pool ?? null })
+    await make.queue({ id: a, name: 'etl', priority: 2, work_pool_id: home, concurrency_limit: limits.queue })
     const work_pool_id = await make.pool({ id: testId(2, 1), name: 'other' })
-    await make.queue({ id: b, name: 'etl', priority: 2, work_pool_id, concurrency_limit: limit })
+    await make.queue({ id: b, name: 'etl', priority: 2, work_pool_id, concurrency_limit: 1 })
     await make.runs(
       runs.map((id, n) => ({
         id,
         name: `run ${n}`,
-        ...(n < 2 ? { work_queue_name: 'etl' } : { work_queue_id: b }),
+        ...(n < 2 ? { work_queue_name: 'etl' } : { work_queue_id: a }),
         state_timestamp: long,
         next_scheduled_start_time: long,
       })),
@@ -116,19 +120,23 @@ describeRaces('races of claims', {
     calls: [claim(a, 2), claimOverPools(2)],
     mayTakeFewer: true,
   },
-  // Seen to fail on PostgreSQL without `readNamesakes` in claim-runs-in-work-queue.ts: the other queues of the name are not held.
-  'claims of runs known by a name alone, by two queues of that name': {
-    arrange: namesakes(1),
+  'claims of runs known by a name alone, by the queue and by one of that name elsewhere': {
+    arrange: named({ queue: 1 }),
     calls: [claim(a), claim(b)],
   },
-  'claims of runs known by a name alone, and of runs of a queue of that name': {
-    arrange: namesakes(2),
+  'claims of runs known by a name alone, and over pools of runs of that queue': {
+    arrange: named({ queue: 2 }),
     calls: [claim(a, 1), inTransaction(claimOverPools(1)), claim(a)],
     mayTakeFewer: true,
   },
-  'claim of runs known by a name alone, and a limit for another queue of that name': {
-    arrange: namesakes(3),
-    calls: [claim(a), update(b, { concurrencyLimit: 1 }), claimOverPools(1)],
+  'claims of runs known by a name alone, and over pools, of slots of the pool': {
+    arrange: named({ pool: 1, queue: 3 }),
+    calls: [claim(a, 1), inTransaction(claimOverPools(1)), claim(a)],
+    mayTakeFewer: true,
+  },
+  'claim of runs known by a name alone, and a new limit of their queue': {
+    arrange: named({ queue: 3 }),
+    calls: [claim(a), update(a, { concurrencyLimit: 1 }), claimOverPools(1)],
     mayTakeFewer: true,
   },
   'claim and pause': { arrange: places({}), calls: [claim(a), update(a, { isPaused: true })] },

@@ -23,15 +23,19 @@ const [pool, a, b, c, run] = [testId(1, 1), testId(1, 2), testId(2, 2), testId(3
 const nothing = async (): Promise<void> => {}
 
 /** A pool of three queues and its default queue, and a run of the first. */
-async function poolOfQueues(make: Factory): Promise<void> {
-  const work_pool_id = await make.pool({ id: pool, name: 'pool', status: 'READY' })
+async function poolOfQueues(make: Factory, name = 'pool'): Promise<void> {
+  const work_pool_id = await make.pool({ id: pool, name, status: 'READY' })
   for (const [n, id] of [a, b, c].entries()) await make.queue({ id, name: `q${n}`, priority: n + 2, work_pool_id })
   await make.run({ id: run, name: 'run', work_queue_id: a })
 }
 
+const agentQueues = async (make: Factory): Promise<void> => await poolOfQueues(make, 'default-agent-pool')
+
 const create = (input: WorkQueueCreate) => async (db: Db) => (await createWorkQueue(db, input)).id
 const ensure = (name: string) => async (db: Db) => (await ensureWorkQueueExists(db, name)).id
 const inPool = (name: string, priority?: number) => create({ name, workPoolId: pool, priority })
+const createNamed = (workQueueName: string) => async (db: Db) =>
+  (await createFlowRuns(db, [{ name: `new of ${workQueueName}`, workQueueName }])).map((created) => created.workQueueId)
 const heartbeat = async (db: Db): Promise<string> => (await recordWorkerHeartbeat(db, pool, 'worker')).status
 
 // "Seen to fail" says what was taken out of src, one line at a time, and at which isolation level the race then failed. Without
@@ -65,6 +69,14 @@ describeRaces('races of queues', {
       (db) => deleteWorkQueue(db, a),
       async (db) => (await createFlowRuns(db, [{ name: 'new', workQueueId: a }])).map(({ id }) => id),
     ],
+  },
+  'delete and create of runs by its name': {
+    arrange: agentQueues,
+    calls: [(db) => deleteWorkQueue(db, a), createNamed('q0')],
+  },
+  'rename and create of runs by its name': {
+    arrange: agentQueues,
+    calls: [(db) => updateWorkQueue(db, a, { name: 'x' }), createNamed('q0'), createNamed('x')],
   },
   'delete of a pool and create in it': {
     arrange: poolOfQueues,

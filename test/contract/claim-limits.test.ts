@@ -78,7 +78,7 @@ describeOnDatabases('claims and limits', (t) => {
   })
 
   test('runs that belong to the queue by its name alone occupy its slots too', async () => {
-    const id = await t.make.queue({ name: 'etl', concurrency_limit: 2 })
+    const id = await t.make.agentQueue({ name: 'etl', concurrency_limit: 2 })
     await t.make.run({ work_queue_name: 'etl', state_type: 'CANCELLING' })
     const [named] = await runs(2, { work_queue_name: 'etl' })
     await runs(2, { work_queue_id: id })
@@ -89,41 +89,11 @@ describeOnDatabases('claims and limits', (t) => {
     expect(await countWorkQueueActiveSlots(t.db, [id])).toEqual(new Map([[id, 2]]))
   })
 
-  test('a run known by a queue’s name alone exceeds the limit of no other queue of that name', async () => {
-    const full = await t.make.queue({ name: 'etl', concurrency_limit: 1 })
-    const half = await t.make.queue({ name: 'etl', concurrency_limit: 2 })
-    const open = await t.make.queue({ name: 'etl' })
-    await t.make.queue({ name: 'other', concurrency_limit: 0 })
-    const running = await t.make.run({ work_queue_id: full, state_type: 'RUNNING' })
-    const named = await runs(3, { work_queue_name: 'etl' })
-    const own = await runs(2, { work_queue_id: open })
-    const activeSlots = async () => {
-      const counts = await countWorkQueueActiveSlots(t.db, [full, half, open])
-      return [counts.get(full), counts.get(half), counts.get(open)]
-    }
-
-    expect(await ofQueue(open, 1)).toEqual([own[0]])
-    expect(await ofQueue(half)).toEqual([])
-    expect(await ofQueue(open)).toEqual([own[1]])
-    expect(await activeSlots()).toEqual([1, 0, 2])
-
-    await setFlowRunState(t.db, running, { type: 'COMPLETED' })
-    expect(await ofQueue(open)).toEqual([named[0]])
-    expect(await activeSlots()).toEqual([1, 1, 3])
-    expect([await ofQueue(full), await ofQueue(half), await ofQueue(open)]).toEqual([[], [], []])
-
-    await updateWorkQueue(t.db, full, { concurrencyLimit: null })
-    expect(await ofQueue(full)).toEqual([named[1]])
-    expect(await ofQueue(open)).toEqual([])
-    await updateWorkQueue(t.db, half, { concurrencyLimit: null })
-    expect(await ofQueue(half)).toEqual([named[2]])
-  })
-
-  test('a queue with a tag filter has no say in runs known by its name alone', async () => {
-    await t.make.queue({ name: 'etl', filter: { tags: ['x'], deployment_ids: null }, concurrency_limit: 0 })
-    const id = await t.make.queue({ name: 'etl' })
-    const named = await runs(2, { work_queue_name: 'etl' })
-    expect(await ofQueue(id)).toEqual(named)
+  test('a queue with a tag filter takes no runs by its name', async () => {
+    const filter = { tags: ['x'], deployment_ids: null }
+    const id = await t.make.agentQueue({ name: 'etl', filter })
+    await runs(2, { work_queue_name: 'etl' })
+    expect(await ofQueue(id)).toEqual([])
   })
 
   test('a limit of 0 stops every claim, and claims go on when it is raised', async () => {
@@ -157,7 +127,7 @@ describeOnDatabases('claims and limits', (t) => {
     const match: Row = { tags: ['x', 'y'], deployment_id: testId(1, 5) }
     const work_pool_id = await t.make.pool({ concurrency_limit: 1 })
     const limitedPool = await t.make.queue({ work_pool_id })
-    const limitedQueue = await t.make.queue({ name: 'limited', concurrency_limit: 9 })
+    const limitedQueue = await t.make.agentQueue({ name: 'limited', concurrency_limit: 9 })
     const free = await t.make.queue()
     const id = await t.make.queue({ filter: { tags: ['x'], deployment_ids: null }, concurrency_limit: 4 })
     await t.make.run({ ...match, state_type: 'CANCELLING' })

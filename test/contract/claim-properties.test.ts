@@ -74,21 +74,24 @@ class Model {
 
   #isActive = ({ type }: { type: StateType }): boolean => WORK_QUEUE_SLOT_STATES.includes(type)
 
+  /** A name alone belongs to the default agent pool, which is the first. */
+  #isMember = ({ byName, queue }: State['runs'][0]): boolean => !byName || this.queues[queue]?.pool === 0
+
   openSlotsOfQueue(queue: number): number {
-    const active = this.#state.runs.filter((run) => run.queue === queue && this.#isActive(run)).length
+    const isOfQueue = (run: State['runs'][0]): boolean => this.#isMember(run) && run.queue === queue
+    const active = this.#state.runs.filter((run) => isOfQueue(run) && this.#isActive(run)).length
     return openSlots(this.queues[queue]?.limit ?? NO_LIMIT, active)
   }
 
   openSlotsOfPool(pool: number): number {
-    // A name does not tell the pool.
-    const isOfPool = (run: State['runs'][0]): boolean => !run.byName && this.queues[run.queue]?.pool === pool
+    const isOfPool = (run: State['runs'][0]): boolean => this.#isMember(run) && this.queues[run.queue]?.pool === pool
     const active = this.#state.runs.filter((run) => isOfPool(run) && this.#isActive(run)).length
     return openSlots(this.#state.pools[pool]?.limit ?? NO_LIMIT, active)
   }
 
   #due(queue: number, { scheduledBefore }: Ask): State['runs'] {
     return this.#state.runs
-      .filter((run) => run.queue === queue && run.type === 'SCHEDULED')
+      .filter((run) => run.queue === queue && this.#isMember(run) && run.type === 'SCHEDULED')
       .filter(({ start }) => scheduledBefore === undefined || (start !== null && start <= 0))
       .toSorted((a, b) => (a.start ?? NO_LIMIT) - (b.start ?? NO_LIMIT) || (a.id < b.id ? -1 : 1))
   }
@@ -128,8 +131,14 @@ class Model {
     const { pools, runs } = this.#state
     await make.rows(
       'work_pool',
-      pools.map(({ id, isPaused, limit }) => {
-        return { id, name: id, type: 'process', is_paused: isPaused, concurrency_limit: limit }
+      pools.map(({ id, isPaused, limit }, n) => {
+        return {
+          id,
+          name: n === 0 ? 'default-agent-pool' : id,
+          type: 'process',
+          is_paused: isPaused,
+          concurrency_limit: limit,
+        }
       }),
     )
     await make.rows(

@@ -35,7 +35,7 @@ describeOnDatabases('claimRunsInWorkQueue', (t) => {
   }
 
   test('returns the queue as it is, and the runs with all of their columns, as readFlowRun gives them', async () => {
-    const id = await t.make.queue({ name: 'etl', last_polled: now, concurrency_limit: 5 })
+    const id = await t.make.agentQueue({ name: 'etl', last_polled: now, concurrency_limit: 5 })
     await t.make.run(
       due(-1, { work_queue_id: id, parameters: { a_b: { c_d: [1] } }, tags: ['a_b'], labels: { e_f: 1 } }),
     )
@@ -95,7 +95,7 @@ describeOnDatabases('claimRunsInWorkQueue', (t) => {
   })
 
   test('takes runs that belong to the queue by its id, or without one by its name', async () => {
-    const id = await t.make.queue({ name: 'etl', concurrency_limit: 3 })
+    const id = await t.make.agentQueue({ name: 'etl', concurrency_limit: 3 })
     const other = await t.make.queue({ name: 'other' })
     const [byId, byName, both] = await t.make.runs([
       { work_queue_id: id },
@@ -119,7 +119,7 @@ describeOnDatabases('claimRunsInWorkQueue', (t) => {
   })
 
   test('takes runs by start time, those without one last, and ties by id', async () => {
-    const id = await t.make.queue({ name: 'etl' })
+    const id = await t.make.agentQueue({ name: 'etl' })
     await t.make.runs([
       { id: testId(9), work_queue_id: id },
       { id: testId(2), work_queue_name: 'etl' },

@@ -15,7 +15,7 @@ describeOnDatabases('countWorkQueueActiveSlots', (t) => {
   }
 
   test('PENDING, RUNNING and CANCELLING runs are counted, and no others', async () => {
-    const id = await t.make.queue({ name: 'etl' })
+    const id = await t.make.agentQueue({ name: 'etl' })
     for (const state_type of [...STATE_TYPES, null]) {
       const before = (await count(id)) ?? NaN
       await t.make.run({ work_queue_id: id, state_type })
@@ -25,10 +25,10 @@ describeOnDatabases('countWorkQueueActiveSlots', (t) => {
     }
   })
 
-  test('runs are counted by the queue’s id, or without one by its name', async () => {
-    const id = await t.make.queue({ name: 'etl' })
+  test('runs are counted by the queue’s id, or without one by its name in the default agent pool', async () => {
+    const id = await t.make.agentQueue({ name: 'etl' })
     const sameName = await t.make.queue({ name: 'etl' })
-    const other = await t.make.queue({ name: 'other' })
+    const other = await t.make.agentQueue({ name: 'other' })
     await t.make.runs([
       { ...running, work_queue_id: id },
       { ...running, work_queue_id: id, work_queue_name: 'other' },
@@ -41,7 +41,7 @@ describeOnDatabases('countWorkQueueActiveSlots', (t) => {
     expect(await countWorkQueueActiveSlots(t.db, [id, sameName, other])).toEqual(
       new Map([
         [id, 3],
-        [sameName, 3],
+        [sameName, 2],
         [other, 0],
       ]),
     )
@@ -96,7 +96,7 @@ describeOnDatabases('countWorkQueueActiveSlots', (t) => {
   })
 
   test('the counts are those by which polls of the queue keep its limit, and change nothing', async () => {
-    const plain = await t.make.queue({ name: 'etl', concurrency_limit: 5 })
+    const plain = await t.make.agentQueue({ name: 'etl', concurrency_limit: 5 })
     const filtered = await t.make.queue({ concurrency_limit: 5, filter: { tags: ['a'], deployment_ids: null } })
     const row: Row = { work_queue_name: 'etl', deployment_id: testId(1), tags: ['a'] }
     await t.make.runs(Array.from({ length: 9 }, () => row))

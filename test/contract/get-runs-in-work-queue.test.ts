@@ -13,7 +13,7 @@ describeOnDatabases('getRunsInWorkQueue', (t) => {
     (await getRunsInWorkQueue(t.db, id, options)).runs.map((run) => run.id)
 
   test('returns the queue, and the runs with all of their columns', async () => {
-    const id = await t.make.queue({ name: 'etl', last_polled: now })
+    const id = await t.make.agentQueue({ name: 'etl', last_polled: now })
     await t.make.run(
       due(-1, { work_queue_id: id, parameters: { a_b: { c_d: [1] } }, tags: ['a_b'], labels: { e_f: 1 } }),
     )
@@ -37,10 +37,10 @@ describeOnDatabases('getRunsInWorkQueue', (t) => {
     await expect(getRunsInWorkQueue(t.db, id)).rejects.toMatchObject({ name: 'WorkQueueNotFoundError', id })
   })
 
-  test('a run belongs to a queue by the queue’s id, or without one by its name', async () => {
-    const id = await t.make.queue({ name: 'etl' })
+  test('a run belongs to a queue by the queue’s id, or without one by its name in the default agent pool', async () => {
+    const id = await t.make.agentQueue({ name: 'etl' })
     const sameName = await t.make.queue({ name: 'etl' })
-    const otherName = await t.make.queue({ name: 'other' })
+    const otherName = await t.make.agentQueue({ name: 'other' })
     const [byId, byName, both, idWins] = await t.make.runs([
       { work_queue_id: id },
       { work_queue_name: 'etl' },
@@ -54,8 +54,7 @@ describeOnDatabases('getRunsInWorkQueue', (t) => {
       {},
     ])
     expect(await poll(id)).toEqual([byId, byName, both, idWins])
-    // A run that is known by its queue's name alone belongs to every queue of that name, and no other run does.
-    expect(await poll(sameName)).toEqual([byName, elsewhere])
+    expect(await poll(sameName)).toEqual([elsewhere])
     expect(await poll(otherName)).toEqual([])
   })
 
@@ -71,7 +70,7 @@ describeOnDatabases('getRunsInWorkQueue', (t) => {
   })
 
   test('orders by start time, those without one last, and ties by id', async () => {
-    const id = await t.make.queue({ name: 'etl' })
+    const id = await t.make.agentQueue({ name: 'etl' })
     const rows: Row[] = [
       { id: testId(9), work_queue_id: id },
       { id: testId(2), work_queue_name: 'etl' },
@@ -89,7 +88,7 @@ describeOnDatabases('getRunsInWorkQueue', (t) => {
   })
 
   test('scheduledBefore is inclusive, and leaves out the runs without a start time', async () => {
-    const id = await t.make.queue({ name: 'etl' })
+    const id = await t.make.agentQueue({ name: 'etl' })
     const [before, at] = await t.make.runs([
       due(-1, { work_queue_name: 'etl' }),
       due(0, { work_queue_id: id }),
@@ -132,7 +131,7 @@ describeOnDatabases('getRunsInWorkQueue', (t) => {
     for (const state_type of STATE_TYPES) {
       const occupied = ['PENDING', 'RUNNING', 'CANCELLING'].includes(state_type) ? 1 : 0
       const name = `queue of ${state_type}`
-      const id = await t.make.queue({ name, concurrency_limit: 3 })
+      const id = await t.make.agentQueue({ name, concurrency_limit: 3 })
       await t.make.runs([
         { work_queue_id: id, state_type },
         ...Array.from({ length: 5 }, () => ({ work_queue_id: id })),
@@ -144,7 +143,7 @@ describeOnDatabases('getRunsInWorkQueue', (t) => {
   })
 
   test('slots are those of the queue’s own runs', async () => {
-    const id = await t.make.queue({ name: 'etl', concurrency_limit: 2 })
+    const id = await t.make.agentQueue({ name: 'etl', concurrency_limit: 2 })
     const sameName = await t.make.queue({ name: 'etl' })
     const running: Row = { state_type: 'RUNNING' }
     await t.make.runs([{ work_queue_id: id }, { work_queue_name: 'etl' }, { work_queue_id: id }])
@@ -162,7 +161,7 @@ describeOnDatabases('getRunsInWorkQueue', (t) => {
   })
 
   test('the first runs get the open slots, and the limit of the poll still holds', async () => {
-    const id = await t.make.queue({ name: 'etl', concurrency_limit: 3 })
+    const id = await t.make.agentQueue({ name: 'etl', concurrency_limit: 3 })
     const [third, first, second] = await t.make.runs([
       due(3, { work_queue_id: id }),
       due(1, { work_queue_name: 'etl' }),

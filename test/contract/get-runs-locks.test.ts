@@ -43,7 +43,7 @@ describeOnDatabases(
     }
 
     test('a second transaction passes over the runs that the first one has', async () => {
-      const id = await t.make.queue({ name: 'etl' })
+      const id = await t.make.agentQueue({ name: 'etl' })
       const runs = await t.make.runs([
         { work_queue_id: id },
         { work_queue_name: 'etl' },
@@ -74,7 +74,7 @@ describeOnDatabases(
     })
 
     test('the runs that are returned are locked, and no others', async () => {
-      const id = await t.make.queue({ name: 'etl' })
+      const id = await t.make.agentQueue({ name: 'etl' })
       const runs = await t.make.runs(
         Array.from({ length: 8 }, (_, n) => (n % 2 === 0 ? { work_queue_id: id } : { work_queue_name: 'etl' })),
       )

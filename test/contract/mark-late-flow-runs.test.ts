@@ -125,7 +125,7 @@ describeOnDatabases('markLateFlowRuns', (t) => {
   })
 
   test('late runs are handed out as before, and make their queue unhealthy', async () => {
-    const id = await t.make.queue({ name: 'etl', last_polled: now })
+    const id = await t.make.agentQueue({ name: 'etl', last_polled: now })
     await t.make.runs([
       due(-2, { work_queue_id: id }),
       due(-1, { work_queue_name: 'etl' }),

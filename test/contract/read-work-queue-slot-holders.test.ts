@@ -10,7 +10,7 @@ describeOnDatabases('readWorkQueueSlotHolders', (t) => {
     (await readWorkQueueSlotHolders(t.db, id, options)).map(({ flowRun }) => flowRun.id)
 
   test('reads each run with all of its columns and the time of its slot, and changes nothing', async () => {
-    const work_queue_id = await t.make.queue({ name: 'etl' })
+    const work_queue_id = await t.make.agentQueue({ name: 'etl' })
     const row: Row = { state_type: 'RUNNING', tags: ['a_b'], parameters: { c_d: [1] }, labels: { e_f: null } }
     const [byId = '', byName = ''] = await t.make.runs([
       { ...row, work_queue_id, start_time: now },
@@ -26,7 +26,7 @@ describeOnDatabases('readWorkQueueSlotHolders', (t) => {
   })
 
   test('orders by run id, however the runs belong to the queue, and reads a page', async () => {
-    const work_queue_id = await t.make.queue({ name: 'etl' })
+    const work_queue_id = await t.make.agentQueue({ name: 'etl' })
     const members: Row[] = [{ work_queue_id }, { work_queue_name: 'etl' }]
     const states = ['CANCELLING', 'RUNNING', 'PENDING']
     await t.make.runs(
@@ -42,10 +42,10 @@ describeOnDatabases('readWorkQueueSlotHolders', (t) => {
   })
 
   test('leaves out runs of other queues and in other states', async () => {
-    const work_queue_id = await t.make.queue({ name: 'etl' })
+    const work_queue_id = await t.make.agentQueue({ name: 'etl' })
     const sameName = await t.make.queue({ name: 'etl' })
     const running: Row = { state_type: 'RUNNING' }
-    const [own, shared] = await t.make.runs([
+    const [own, named] = await t.make.runs([
       { ...running, work_queue_id, work_queue_name: 'other' },
       { ...running, work_queue_name: 'etl' },
       { ...running, work_queue_id: sameName, work_queue_name: 'etl' },
@@ -55,7 +55,7 @@ describeOnDatabases('readWorkQueueSlotHolders', (t) => {
       { work_queue_name: 'etl', state_type: 'COMPLETED' },
       { work_queue_id, state_type: null },
     ])
-    expect(await holders(work_queue_id)).toEqual([own, shared])
+    expect(await holders(work_queue_id)).toEqual([own, named])
   })
 
   test('of a queue with a tag filter, reads the PENDING and RUNNING runs of the filter, in pages too', async () => {

@@ -50,8 +50,8 @@ describeOnDatabases('readWorkQueueStatus', (t) => {
     expect(await readWorkQueueStatus(t.db, id, { now })).toMatchObject({ healthy: false, lateRunsCount: 1 })
   })
 
-  test('late runs belong by the queue’s id, or without one by its name', async () => {
-    const id = await t.make.queue({ name: 'etl', last_polled: now })
+  test('late runs belong by the queue’s id, or without one by its name in the default agent pool', async () => {
+    const id = await t.make.agentQueue({ name: 'etl', last_polled: now })
     const other = await t.make.queue({ name: 'etl', last_polled: now })
     const third = await t.make.queue({ name: 'third', last_polled: now })
     await t.make.runs([
@@ -63,9 +63,8 @@ describeOnDatabases('readWorkQueueStatus', (t) => {
       { ...late, work_queue_name: 'ETL' },
       late,
     ])
-    // A run that is known by name alone belongs to every queue of that name.
     expect(await readWorkQueueStatus(t.db, id, { now })).toMatchObject({ lateRunsCount: 4 })
-    expect(await readWorkQueueStatus(t.db, other, { now })).toMatchObject({ lateRunsCount: 2 })
+    expect(await readWorkQueueStatus(t.db, other, { now })).toMatchObject({ lateRunsCount: 1 })
     expect(await readWorkQueueStatus(t.db, third, { now })).toMatchObject({ lateRunsCount: 0, healthy: true })
   })
 

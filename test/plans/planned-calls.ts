@@ -42,13 +42,11 @@ const due = { limit, scheduledBefore: now }
 const queuePoll = 'active_by_queue_id, active_by_queue_name, due_by_queue_id, due_by_queue_name'
 const poolPoll = 'active_by_queue_id, due_by_queue_id'
 const poolClaim = 'active_by_queue_id, active_by_queue_name, due_by_queue_id'
-const poolSlots = 'active_by_queue_id'
 /** The insertion of states, and the change of their runs, which are known by id. */
 const entering = ['flow_run_state__flow_run_id_timestamp_desc', 'by id alone']
-/** The queues of the same name, whose limits count the runs that are known by name alone. */
-const namesakes = ['due_by_queue_name', 'work_queue__name']
-const namesakeSlots = 'active_by_queue_id, active_by_queue_name, work_queue__name'
-const queueClaim = [queuePoll, poolSlots, ...namesakes, poolSlots, namesakeSlots, queuePoll, ...entering]
+/** Of a pool's slots, as claims count them. */
+const claimedSlots = 'active_by_queue_id, active_by_queue_name'
+const queueClaim = [queuePoll, claimedSlots, claimedSlots, queuePoll, ...entering]
 
 export const hotCalls: readonly HotCall[] = [
   {
@@ -78,6 +76,12 @@ export const hotCalls: readonly HotCall[] = [
   {
     title: 'getRunsInWorkQueue of an idle queue',
     call: (db, { idle }) => getRunsInWorkQueue(db, idle, due),
+    postgres: [queuePoll],
+    rows: 0,
+  },
+  {
+    title: 'getRunsInWorkQueue of a queue outside the default agent pool, whose name others have',
+    call: (db, { outside }) => getRunsInWorkQueue(db, outside, due),
     postgres: [queuePoll],
     rows: 0,
   },
@@ -165,14 +169,14 @@ export const hotCalls: readonly HotCall[] = [
     title: 'claimRunsInWorkQueue of a limited queue',
     call: (db, { limited }) => claimRunsInWorkQueue(db, limited, due),
     postgres: queueClaim,
-    // The namesake's slots too. On SQLite they are counted up to the largest limit of all, which is 200.
     rows: 250,
   },
   {
     title: 'claimRunsInWorkQueue of an unlimited queue',
     call: (db, { unlimited }) => claimRunsInWorkQueue(db, unlimited, due),
     postgres: queueClaim,
-    rows: 100,
+    // Every active run of the pool, in both ways of belonging to its queues.
+    rows: 120,
   },
   {
     title: 'claimScheduledFlowRuns of a pool',
@@ -180,6 +184,18 @@ export const hotCalls: readonly HotCall[] = [
     postgres: [poolClaim, poolClaim, poolClaim, ...entering],
     sqlite: [poolClaim, poolClaim, ...entering],
     rows: 250,
+  },
+  {
+    title: 'claimRunsInWorkQueue of a queue outside the default agent pool, whose name others have',
+    call: (db, { outside }) => claimRunsInWorkQueue(db, outside, due),
+    postgres: [queuePoll],
+    rows: 0,
+  },
+  {
+    title: 'readWorkQueueStatus of a queue outside the default agent pool, whose name others have',
+    call: (db, { outside }) => readWorkQueueStatus(db, outside, { now }),
+    postgres: ['late_by_queue_id, late_by_queue_name'],
+    rows: 0,
   },
   {
     title: 'readWorkQueueStatus',

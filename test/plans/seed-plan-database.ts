@@ -7,7 +7,7 @@ export const now = new Date('2035-01-01T12:00:00.000Z')
 
 /** The rows that the calls speak of. */
 export interface Ids {
-  /** A pool with a concurrency limit, of the queues `limited`, `unlimited`, `idle` and their neighbour. */
+  /** The default agent pool, with a concurrency limit, of the queues `limited`, `unlimited`, `idle` and their neighbour. */
   readonly pool: string
   /** A queue with a concurrency limit: 40 due runs, 8 active ones, 8 late ones and a history. */
   readonly limited: string
@@ -17,6 +17,8 @@ export interface Ids {
   readonly idle: string
   /** A queue with a tag filter, which takes the runs of one deployment: those of `limited`. */
   readonly filtering: string
+  /** A limited queue of another pool, with nothing but a history, whose name thousands of runs have that are known by it alone. */
+  readonly outside: string
   /** A queue whose limit of 50 is exceeded by far. */
   readonly crowded: string
   /** Its pool, which has the same limit. */
@@ -43,7 +45,7 @@ interface Group {
  */
 export async function seed(database: PlanDatabase): Promise<Ids> {
   const make = factory(database)
-  const pool = await make.pool({ concurrency_limit: 200 })
+  const pool = await make.pool({ name: 'default-agent-pool', concurrency_limit: 200 })
   const queue = async (row: Row): Promise<string> => await make.queue({ work_pool_id: pool, ...row })
   const neighbour = await queue({ name: 'neighbour', priority: 2, concurrency_limit: 50 })
   const limited = await queue({ name: 'limited', priority: 3, concurrency_limit: 100 })
@@ -52,6 +54,7 @@ export async function seed(database: PlanDatabase): Promise<Ids> {
   const filter = { tags: null, deployment_ids: [DEPLOYMENT] }
   const filtering = await queue({ name: 'filtering', priority: 6, concurrency_limit: 100, filter })
   const sameName = await make.queue({ name: 'limited', concurrency_limit: 50 })
+  const outside = await make.queue({ name: 'neighbour', concurrency_limit: 10 })
   const crowdedPool = await make.pool({ concurrency_limit: 50 })
   const crowded = await make.queue({ work_pool_id: crowdedPool, name: 'crowded', concurrency_limit: 50 })
   const otherPools: string[] = []
@@ -68,7 +71,8 @@ export async function seed(database: PlanDatabase): Promise<Ids> {
   const neighbours: [place: Group['place'], due: number, running: number][] = [
     [{ id: neighbour, name: 'neighbour' }, 60_000, 50],
     [{ id: sameName, name: 'limited' }, 30_000, 2_000],
-    [{ id: null, name: 'neighbour' }, 10_000, 2_000],
+    [{ id: null, name: 'neighbour' }, 10_000, 50],
+    [{ id: null, name: 'crowded' }, 100, 2_000],
     [{ id: crowded, name: 'crowded' }, 100, 10_000],
   ]
   for (const [place, due, running] of neighbours) {
@@ -93,10 +97,15 @@ export async function seed(database: PlanDatabase): Promise<Ids> {
       groups.push({ place, deployment, count: 3_000, state: 'COMPLETED', isEarly: true })
     }
   }
-  groups.push({ place: { id: idle, name: 'idle' }, count: 3_000, state: 'COMPLETED', isEarly: true })
+  for (const place of [
+    { id: idle, name: 'idle' },
+    { id: outside, name: 'neighbour' },
+  ]) {
+    groups.push({ place, count: 3_000, state: 'COMPLETED', isEarly: true })
+  }
   await insertRuns(database, groups)
   await insertStates(database, 20_000)
-  return { pool, limited, unlimited, idle, filtering, crowded, crowdedPool }
+  return { pool, limited, unlimited, idle, filtering, outside, crowded, crowdedPool }
 }
 
 /**

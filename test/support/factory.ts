@@ -14,6 +14,8 @@ export interface Factory {
   pool(row?: Row): Promise<string>
   /** A queue, in a new pool unless `work_pool_id` is given. */
   queue(row?: Row): Promise<string>
+  /** A queue in the default agent pool, which is made if absent. Only such a queue has runs that are known by its name alone. */
+  agentQueue(row?: Row): Promise<string>
   /** A SCHEDULED run without a queue and without a start time. */
   run(row?: Row): Promise<string>
   /** Many runs in one statement. */
@@ -92,6 +94,11 @@ export function factory({ plain: db, dialect }: Pick<TestDatabase, 'plain' | 'di
     async queue(row = {}) {
       const work_pool_id = row['work_pool_id'] ?? (await make.pool())
       return await one('work_queue', { name: `queue-${++counter}`, priority: ++counter, ...row, work_pool_id })
+    },
+    async agentQueue(row = {}) {
+      const name = 'default-agent-pool'
+      const found = await db.selectFrom('work_pool').select('id').where('name', '=', name).executeTakeFirst()
+      return await make.queue({ work_pool_id: found?.id ?? (await make.pool({ name, type: 'prefect-agent' })), ...row })
     },
     run: (row = {}) => one('flow_run', withStateName({ ...runDefaults(), ...row })),
     runs: (rows) =>

@@ -34,7 +34,10 @@ describe('the sentence of a reason', () => {
       'It has no state yet, and only SCHEDULED runs are handed out.',
     ],
     [{ kind: 'no-queue', workQueueName: null }, 'It belongs to no work queue.'],
-    [{ kind: 'no-queue', workQueueName: 'a "b"' }, 'It belongs to the work queue "a \\"b\\"", which does not exist.'],
+    [
+      { kind: 'no-queue', workQueueName: 'a "b"' },
+      'It belongs to the work queue "a \\"b\\"" of the work pool "default-agent-pool", which does not exist.',
+    ],
     [{ kind: 'not-due', until: time }, 'It is not due until 2035-01-01T12:00:00.123Z.'],
     [{ kind: 'not-due', until: null }, 'It has no start time, and polls for due runs leave it out.'],
     [

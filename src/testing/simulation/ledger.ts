@@ -2,7 +2,7 @@ import type { FlowRun } from '../../model/flow-run.js'
 import type { RequiredTables, Session } from '../../session.js'
 import { readWorkQueueSlotHolders } from '../../slots/read-work-queue-slot-holders.js'
 import type { HandOut, Overshoot, SlotCount, SlotOwner } from './history.js'
-import type { World } from './world.js'
+import { queueOf, type World } from './world.js'
 
 /**
  * Who occupies which slots. It is kept apart from the database, by what the pollers did: so it would see if claims miscounted.
@@ -35,7 +35,7 @@ export async function createLedger(session: Session<RequiredTables>, world: Worl
   for (const { id, name, pool, workPoolId, concurrencyLimit } of world.queues) {
     const holders = (await readWorkQueueSlotHolders(session, id)).map(({ flowRun }) => flowRun)
     const active = new Set(holders.map((run) => run.id))
-    for (const run of holders) if (run.workQueueId === id) accounts.get(workPoolId)?.active.add(run.id)
+    for (const run of holders) if (queueOf(world, run)?.id === id) accounts.get(workPoolId)?.active.add(run.id)
     accounts.set(id, { id, kind: 'queue', queue: name, pool, limit: concurrencyLimit, active })
   }
 
@@ -44,11 +44,10 @@ export async function createLedger(session: Session<RequiredTables>, world: Worl
   }
   for (const account of accounts.values()) note(account, start)
 
-  /** The queues that the run belongs to, and their pool: a run that is known by its queue's name alone occupies no pool. */
-  const accountsOf = ({ workQueueId, workQueueName }: FlowRun): Account[] => {
-    if (workQueueId === null) return [...accounts.values()].filter(({ queue }) => queue === workQueueName)
-    const queue = world.queues.find(({ id }) => id === workQueueId)
-    return [accounts.get(workQueueId), queue && accounts.get(queue.workPoolId)].filter(
+  /** The queue that the run belongs to, and its pool. */
+  const accountsOf = (run: FlowRun): Account[] => {
+    const queue = queueOf(world, run)
+    return [queue && accounts.get(queue.id), queue && accounts.get(queue.workPoolId)].filter(
       (account) => account !== undefined,
     )
   }

@@ -18,7 +18,7 @@ import { createPollers, type Poller } from './pollers.js'
 import { createRandom, type Random } from './random.js'
 import { lateStarts, neverStarted, type Run } from './summaries.js'
 import { createTimeline, type Timeline } from './timeline.js'
-import { createRuns, createWorld, findPool, findQueue, type Queue, type World } from './world.js'
+import { createRuns, createWorld, findPool, findQueue, type Queue, queueOf, type World } from './world.js'
 
 /** How long a run is RUNNING that the simulation did not make, in milliseconds. */
 const DEFAULT_DURATION = 60_000
@@ -71,7 +71,7 @@ class Simulation {
     const { start, endSeconds, events, lateAfterSeconds } = this.#options
     const filter = { stateType: { any: ['SCHEDULED', 'PENDING'] satisfies StateType[] } }
     for (const flowRun of await readFlowRuns(this.#session, { filter })) {
-      if (flowRun.stateType === 'SCHEDULED') this.#meet(flowRun, this.#queueOf(flowRun))
+      if (flowRun.stateType === 'SCHEDULED') this.#meet(flowRun, queueOf(this.#world, flowRun))
       else this.#expectRelease(flowRun)
     }
     this.#outstanding += events.length
@@ -108,13 +108,6 @@ class Simulation {
 
   #now(): Date {
     return addMilliseconds(this.#options.start, this.#elapsed)
-  }
-
-  /** The queue that a run belongs to; of a run that is known by its queue's name alone, the first of that name. */
-  #queueOf({ workQueueId, workQueueName }: FlowRun): Queue | undefined {
-    return this.#world.queues.find(({ id, name }) =>
-      workQueueId === null ? name === workQueueName : id === workQueueId,
-    )
   }
 
   /** Follows a run from now on, unless it belongs to no queue. */
@@ -229,7 +222,7 @@ class Simulation {
     this.#changes++
     for (const flowRun of await releaseStaleClaims(this.#session, { pendingBefore, now: this.#now() })) {
       this.#ledger.leave(flowRun.id, this.#now())
-      const run = this.#meet(flowRun, this.#queueOf(flowRun))
+      const run = this.#meet(flowRun, queueOf(this.#world, flowRun))
       if (run?.holder?.outcome === 'open') run.holder.outcome = 'released'
       if (run !== undefined) run.holder = undefined
     }

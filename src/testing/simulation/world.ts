@@ -2,7 +2,8 @@ import { addMilliseconds } from 'date-fns/addMilliseconds'
 import { InvalidInputError } from '../../errors.js'
 import { createFlowRuns } from '../../flow-runs/create-flow-runs.js'
 import { DEFAULT_AGENT_WORK_POOL_NAME, DEFAULT_WORK_QUEUE_NAME } from '../../rules/names.js'
-import type { FlowRunCreate } from '../../model/flow-run.js'
+import { belongsToWorkQueue } from '../../rules/resolve-work-queue.js'
+import type { FlowRun, FlowRunCreate } from '../../model/flow-run.js'
 import type { WorkPool } from '../../model/work-pool.js'
 import type { WorkQueue } from '../../model/work-queue.js'
 import type { RequiredTables, Session } from '../../session.js'
@@ -69,6 +70,11 @@ async function putQueue(
     if (workPool === undefined) throw refusal(`queues.${index}.pool`, 'is not there')
     await createWorkQueue(session, { name, workPoolId: workPool.id, ...settings }, { now })
   } else await updateWorkQueue(session, existing.id, settings, { now })
+}
+
+/** The queue that a run belongs to. */
+export function queueOf({ queues }: World, run: FlowRun): Queue | undefined {
+  return queues.find(({ id, name, pool }) => belongsToWorkQueue(run, { id, name, workPoolName: pool }))
 }
 
 /** The queue of this name, in the pool of this name if that is given. */

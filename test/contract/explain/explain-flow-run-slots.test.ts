@@ -4,11 +4,11 @@ import { expect, test } from 'vitest'
 import { databases } from '../../support/databases.js'
 import { describeOnDatabases } from '../../support/describe-databases.js'
 import { testId } from '../../support/factory.js'
-import { ago, due, explain, kindsOf, makePlace, now } from './places.js'
+import { agents, ago, due, explain, kindsOf, makePlace, now } from './places.js'
 
 describeOnDatabases('explainFlowRun, of slots and order,', (t) => {
   test('names who holds the slots of a full queue, and since when', async () => {
-    const { queue } = await makePlace(t, { queue: { concurrency_limit: 3 } })
+    const { queue } = await makePlace(t, { pool: agents, queue: { concurrency_limit: 3 } })
     // A run that was retried holds its slot since its current attempt.
     const retried = await createFlowRuns(t.db, [{ id: testId(1), name: 'retried', workQueueId: queue }], {
       now: ago(90_000),
@@ -82,11 +82,11 @@ describeOnDatabases('explainFlowRun, of slots and order,', (t) => {
   })
 
   test('a limit of none has no holders, and a pool’s limit does not keep a run that belongs to a queue by name', async () => {
-    const { queue } = await makePlace(t, { pool: { concurrency_limit: 0 } })
+    const { queue } = await makePlace(t, { pool: { ...agents, concurrency_limit: 0 } })
     const [byName, byId] = await t.make.runs([due(0, { work_queue_name: 'nightly' }), due(0, { work_queue_id: queue })])
     expect(await explain(t, byName as string)).toMatchObject({ handedOut: true })
     expect((await explain(t, byId as string)).reasons).toMatchObject([
-      { kind: 'pool-full', holders: [], sentence: 'The work pool "etl" has no open slot of 0.' },
+      { kind: 'pool-full', holders: [], sentence: 'The work pool "default-agent-pool" has no open slot of 0.' },
     ])
   })
 
@@ -116,7 +116,7 @@ describeOnDatabases('explainFlowRun, of slots and order,', (t) => {
   })
 
   test('a run is behind the due runs of its limited queue, by start time and then id', async () => {
-    const { queue } = await makePlace(t, { queue: { concurrency_limit: 3, priority: 7 } })
+    const { queue } = await makePlace(t, { pool: agents, queue: { concurrency_limit: 3, priority: 7 } })
     await t.make.run({ work_queue_id: queue, state_type: 'RUNNING' })
     const row = { work_queue_id: queue }
     const [first, second, third, last] = await t.make.runs([

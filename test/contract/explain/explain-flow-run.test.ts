@@ -4,7 +4,7 @@ import { STATE_TYPES } from 'kysely-work-queues/rules'
 import { expect, test } from 'vitest'
 import { describeOnDatabases } from '../../support/describe-databases.js'
 import { allRows, testId } from '../../support/factory.js'
-import { due, explain, kindsOf, makePlace, now } from './places.js'
+import { agents, due, explain, kindsOf, makePlace, now } from './places.js'
 
 const handedOut = { kind: 'handed-out', sentence: 'The next poll hands it out.' }
 
@@ -77,7 +77,7 @@ describeOnDatabases('explainFlowRun', (t) => {
         {
           kind: 'no-queue',
           workQueueName: 'gone',
-          sentence: 'It belongs to the work queue "gone", which does not exist.',
+          sentence: 'It belongs to the work queue "gone" of the work pool "default-agent-pool", which does not exist.',
         },
       ],
     })
@@ -135,7 +135,7 @@ describeOnDatabases('explainFlowRun', (t) => {
   })
 
   test('a run that waits for a retry in its process is left out by polls of its pool', async () => {
-    const { queue } = await makePlace(t)
+    const { queue } = await makePlace(t, { pool: agents })
     const empirical_policy = { retry_type: 'in_process' }
     const [byId, byName, rescheduled] = await t.make.runs([
       due(0, { work_queue_id: queue, empirical_policy }),
@@ -158,7 +158,7 @@ describeOnDatabases('explainFlowRun', (t) => {
   })
 
   test('a paused queue and a paused pool keep their runs; the pool’s pause, only those that belong to its queue by id', async () => {
-    const { pool, queue } = await makePlace(t, { pool: { is_paused: true }, queue: { is_paused: true } })
+    const { pool, queue } = await makePlace(t, { pool: { ...agents, is_paused: true }, queue: { is_paused: true } })
     const [byId, byName] = await t.make.runs([due(0, { work_queue_id: queue }), due(0, { work_queue_name: 'nightly' })])
     const queuePaused = {
       kind: 'queue-paused',
@@ -171,7 +171,12 @@ describeOnDatabases('explainFlowRun', (t) => {
       handedOut: false,
       reasons: [
         queuePaused,
-        { kind: 'pool-paused', workPoolId: pool, workPoolName: 'etl', sentence: 'The work pool "etl" is paused.' },
+        {
+          kind: 'pool-paused',
+          workPoolId: pool,
+          workPoolName: 'default-agent-pool',
+          sentence: 'The work pool "default-agent-pool" is paused.',
+        },
       ],
     })
     expect((await explain(t, byName as string)).reasons).toEqual([queuePaused])
@@ -180,15 +185,16 @@ describeOnDatabases('explainFlowRun', (t) => {
     expect(kindsOf(await explain(t, byId as string))).toEqual(['pool-paused'])
   })
 
-  test('a run that is known by its queue’s name alone waits for every queue of that name, and one that hands it out is enough', async () => {
-    const first = await makePlace(t, { queue: { is_paused: true } })
+  test('a run that is known by its queue’s name alone waits for the queue of that name in the default agent pool', async () => {
+    const elsewhere = await makePlace(t)
     const id = await t.make.run(due(0, { work_queue_name: 'nightly' }))
-    expect((await explain(t, id)).reasons).toMatchObject([{ kind: 'queue-paused', workQueueId: first.queue }])
+    expect((await explain(t, id)).reasons).toMatchObject([{ kind: 'no-queue', workQueueName: 'nightly' }])
 
-    const agents = await makePlace(t, { pool: { name: 'default-agent-pool' }, queue: { concurrency_limit: 0 } })
-    expect((await explain(t, id)).reasons).toMatchObject([{ kind: 'queue-full', workQueueId: agents.queue }])
+    const { queue } = await makePlace(t, { pool: agents, queue: { concurrency_limit: 0 } })
+    expect((await explain(t, id)).reasons).toMatchObject([{ kind: 'queue-full', workQueueId: queue }])
 
-    await makePlace(t, { pool: { name: 'other' } })
+    await t.make.set('work_queue', elsewhere.queue, { is_paused: true, concurrency_limit: 0 })
+    await t.make.set('work_queue', queue, { concurrency_limit: null })
     expect(await explain(t, id)).toEqual({ flowRunId: id, handedOut: true, reasons: [handedOut] })
   })
 

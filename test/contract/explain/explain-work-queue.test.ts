@@ -4,14 +4,14 @@ import { expect, test } from 'vitest'
 import { databases } from '../../support/databases.js'
 import { describeOnDatabases } from '../../support/describe-databases.js'
 import { allRows, testId } from '../../support/factory.js'
-import { ago, due, kindsOf, makePlace, now } from './places.js'
+import { agents, ago, due, kindsOf, makePlace, now } from './places.js'
 
 describeOnDatabases('explainWorkQueue', (t) => {
   const explain = async (id: string) => await explainWorkQueue(t.db, id, { now })
 
   test('counts the scheduled, due, late and active runs of the queue, and changes nothing', async () => {
     const { pool, queue } = await makePlace(t, {
-      pool: { concurrency_limit: 9 },
+      pool: { ...agents, concurrency_limit: 9 },
       queue: { concurrency_limit: 5, status: 'READY' },
     })
     const row = { work_queue_id: queue }
@@ -34,7 +34,7 @@ describeOnDatabases('explainWorkQueue', (t) => {
       workQueueId: queue,
       workQueueName: 'nightly',
       workPoolId: pool,
-      workPoolName: 'etl',
+      workPoolName: 'default-agent-pool',
       status: 'READY',
       lastPolled: now,
       scheduled: 4,
@@ -129,7 +129,7 @@ describeOnDatabases('explainWorkQueue', (t) => {
   })
 
   test('the next start time is the first of those by id and by name', async () => {
-    const { queue } = await makePlace(t)
+    const { queue } = await makePlace(t, { pool: agents })
     await t.make.runs([due(9, { work_queue_id: queue }), due(8, { work_queue_name: 'nightly' })])
     expect(await explain(queue)).toMatchObject({ nextStartTime: addSeconds(now, 8) })
     await t.make.run({ work_queue_id: queue, next_scheduled_start_time: addMilliseconds(now, 7001) })

@@ -15,6 +15,9 @@ export const due = (seconds: number, row: Row = {}): Row => ({
 /** A time a little earlier. */
 export const ago = (milliseconds: number): Date => addMilliseconds(now, -milliseconds)
 
+/** The pool whose queues have the runs that are known by their queue's name alone. */
+export const agents: Row = { name: 'default-agent-pool' }
+
 /** A pool `etl` and a queue `nightly` in it, from which nothing is kept: polled just now, with a worker online. */
 export async function makePlace(
   { make }: Pick<Contract, 'make'>,

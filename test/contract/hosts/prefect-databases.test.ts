@@ -166,8 +166,7 @@ describeOnDatabases(
     })
 
     test('read rows that have nothing but what Prefect’s defaults gave them', async () => {
-      const work_pool_id = await t.make.pool()
-      const id = await t.make.queue({ name: 'etl', priority: 2, work_pool_id })
+      const id = await t.make.agentQueue({ name: 'etl', priority: 2 })
       await t.make.run({ work_queue_name: 'etl' })
       const { workQueue, runs } = await getRunsInWorkQueue(t.db, id)
       expect(workQueue).toEqual(await readWorkQueue(t.db, id))

@@ -14,20 +14,20 @@ import { at, etl, mixed, told } from './simulations.js'
 
 test('simulates in the caller’s session with what that has, and leaves it as it ends', async () => {
   await using session = await createTestSession()
-  const pool = await makeWorkPool(session, { name: 'etl', concurrencyLimit: 9 })
+  const pool = await makeWorkPool(session, { name: 'default-agent-pool', concurrencyLimit: 9 })
   const queue = await makeWorkQueue(session, { name: 'nightly', workPoolId: pool.id, concurrencyLimit: 1 })
   await makeFlowRun(session, { name: 'holder', workQueueId: queue.id, stateType: 'RUNNING' }, { now: at(-60) })
   await makeFlowRun(session, { name: 'theirs', workQueueId: queue.id }, { now: at(-60) })
-  await makeFlowRun(session, { name: 'by-name', workQueueName: 'nightly' }, { now: at(-30) })
+  await makeFlowRun(session, { name: 'by-name', workQueueId: null, workQueueName: 'nightly' }, { now: at(-30) })
   await makeFlowRun(session, { name: 'of-none', workQueueId: null }, { now: at(-30) })
   const { handOuts, slots, overshoots, late, neverStarted } = await simulatePolling({
     session,
-    pools: [{ name: 'etl', concurrencyLimit: 3 }],
+    pools: [{ name: 'default-agent-pool', concurrencyLimit: 3 }],
     queues: [{ name: 'nightly', concurrencyLimit: 2 }],
     runs: [{ queue: 'nightly', durationSeconds: 5 }],
     pollers: [
       { firstPollSeconds: 0, startLatencySeconds: 0, queue: 'nightly' },
-      { name: 'late', firstPollSeconds: 3000, pool: 'etl' },
+      { name: 'late', firstPollSeconds: 3000, pool: 'default-agent-pool' },
     ],
   })
   expect(told(handOuts)).toEqual([
@@ -52,7 +52,7 @@ test('simulates in the caller’s session with what that has, and leaves it as i
     ['of-none', 'SCHEDULED', null],
     ['nightly-1', 'COMPLETED', at(125)],
   ])
-  expect(await readWorkQueueByName(session, 'nightly', { workPoolName: 'etl' })).toMatchObject({
+  expect(await readWorkQueueByName(session, 'nightly', { workPoolName: 'default-agent-pool' })).toMatchObject({
     concurrencyLimit: 2,
   })
 })

@@ -19,15 +19,15 @@ import { keyOf, remove } from '../../contract/explain/remedies.js'
 // `vitest run test/oracles/agreement -t 'on .?SQLite in memory'` run:
 //
 //   broken in src                                               fails in test/oracles/agreement
-//   schema/expressions.ts, membership: by name whatever the id  explain-flow-run-slots (holders of a full queue),
+//   sql/runs.ts, membership: by name whatever the id            explain-flow-run-slots (holders of a full queue),
 //                                                               explain-work-queue (counts), format-explanation
-//   schema/expressions.ts, hasStartTime: < for <=               all but this file's agreement: explain-flow-run (start times),
+//   sql/runs.ts, hasStartTime: < for <=                         all but this file's agreement: explain-flow-run (start times),
 //                                                               explain-flow-run-slots, explain-work-queue, removal of reasons
-//   schema/expressions.ts, HAND_OUT_KEYS: no start time         explain-flow-run-slots (behind in a queue),
+//   sql/runs.ts, HAND_OUT_KEYS: no start time                   explain-flow-run-slots (behind in a queue),
 //                                                               explain-work-queue (next start time)
-//   schema/expressions.ts, HAND_OUT_KEYS: start time desc       this file, explain-flow-run-slots (behind), explain-work-queue
-//   schema/expressions.ts, HAND_OUT_KEYS: id desc               this file
-//   schema/expressions.ts, comesBefore: > for <                 this file, explain-flow-run-slots (behind), format-explanation
+//   sql/runs.ts, HAND_OUT_KEYS: start time desc                 this file, explain-flow-run-slots (behind), explain-work-queue
+//   sql/runs.ts, HAND_OUT_KEYS: id desc                         this file
+//   sql/runs.ts, comesBefore: > for <                           this file, explain-flow-run-slots (behind), format-explanation
 //   rules/states.ts, WORK_QUEUE_SLOT_STATES: no CANCELLING      explain-flow-run-slots (holders of a full queue),
 //                                                               explain-work-queue (counts)
 //   rules/states.ts, WORK_POOL_SLOT_STATES: with CANCELLING     explain-flow-run-slots (holders of a full pool)
@@ -37,7 +37,7 @@ import { keyOf, remove } from '../../contract/explain/remedies.js'
 // know the facts do. Where this file's agreement does fail, two that belong together were parted: a direction of `handOutOrder` and the
 // comparison of `comesBefore`.
 
-/** The ids of the runs that the next polls hand out: by its queue and by its pool, or, known by name alone, by any queue. */
+/** The ids of the runs that the next polls hand out: by its queue and by its pool, or, known by name alone, by its queue. */
 async function pollAll(db: TestDatabase['db'], { pools, queues, runs }: InsertedState, at: Date): Promise<Set<string>> {
   const byQueue = new Map<string, Set<string>>()
   for (const { id } of queues) {
@@ -51,7 +51,7 @@ async function pollAll(db: TestDatabase['db'], { pools, queues, runs }: Inserted
   }
   const isPolled = ({ id, queue, name }: InsertedState['runs'][number]): boolean =>
     queue === null
-      ? queues.some((other) => other.name === name && byQueue.get(other.id)?.has(id))
+      ? queues.some((other) => other.takesNames && other.name === name && byQueue.get(other.id)?.has(id))
       : byQueue.get(queue)?.has(id) === true && byPool.has(id)
   return new Set(runs.filter(isPolled).map(({ id }) => id))
 }
@@ -59,7 +59,12 @@ async function pollAll(db: TestDatabase['db'], { pools, queues, runs }: Inserted
 /** Whether the polls hand out a run, wherever it belongs now. */
 async function isPolled(db: TestDatabase['db'], id: string, at: Date): Promise<boolean> {
   const run = await readFlowRun(db, id)
-  const queues = await db.selectFrom('work_queue').select(['id', 'name', 'work_pool_id as pool']).execute()
+  const rows = await db
+    .selectFrom('work_queue as queue')
+    .innerJoin('work_pool as pool', 'pool.id', 'queue.work_pool_id')
+    .select(['queue.id', 'queue.name', 'pool.id as pool', 'pool.name as poolName'])
+    .execute()
+  const queues = rows.map((row) => ({ ...row, takesNames: row.poolName === 'default-agent-pool' }))
   const polled = await pollAll(
     db,
     {
@@ -82,9 +87,12 @@ describe.each([sqliteMemory, postgres])('on $name', (kind) => {
     state: RandomState,
     check: (inserted: InsertedState) => Promise<void>,
   ): Promise<void> => {
-    await check(await insertState(factory(database), kind.dialect, state))
-    await database.plain.updateTable('work_pool').set({ default_queue_id: null }).execute()
-    for (const table of ['flow_run', 'work_pool'] as const) await database.plain.deleteFrom(table).execute()
+    try {
+      await check(await insertState(factory(database), kind.dialect, state))
+    } finally {
+      await database.plain.updateTable('work_pool').set({ default_queue_id: null }).execute()
+      for (const table of ['flow_run', 'work_pool'] as const) await database.plain.deleteFrom(table).execute()
+    }
   }
 
   test('a run is said to be handed out exactly when the polls return it', { timeout: 300_000 }, async () => {

@@ -26,7 +26,13 @@ interface RandomRun {
 /** The rows of a state, as they were inserted. */
 export interface InsertedState {
   readonly pools: readonly string[]
-  readonly queues: readonly { readonly id: string; readonly pool: string; readonly name: string }[]
+  readonly queues: readonly {
+    readonly id: string
+    readonly pool: string
+    readonly name: string
+    /** Whether runs that are known by its name alone belong to it. */
+    readonly takesNames: boolean
+  }[]
   readonly runs: readonly { readonly id: string; readonly queue: string | null; readonly name: string | null }[]
 }
 
@@ -107,6 +113,7 @@ export async function insertState(
       id: await make.queue({ ...row, work_pool_id, priority: 7 - index }),
       pool: work_pool_id,
       name,
+      takesNames: work_pool_id === pools[0],
     })
   }
   for (const { pool, status } of state.workers) {

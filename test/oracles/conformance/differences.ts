@@ -17,6 +17,7 @@ export const STATED_REASONS = {
   checks: '9. Updates are checked like creates, and numbers the database cannot store are rejected before any query.',
   emptyList: '10. An empty list of ids or prefixes matches nothing.',
   template: '11. `baseJobTemplate` is not inspected.',
+  cancelling: '13. `countWorkQueueActiveSlots` counts CANCELLING',
 } as const
 
 /** Why a step is another one here: the library has no function that is quite the same. */

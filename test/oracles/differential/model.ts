@@ -60,8 +60,11 @@ export function page<T>(list: readonly T[], { limit = Infinity, offset = 0 }: Pa
   return list.slice(offset, offset + limit)
 }
 
-function isMember(run: Run, queue: Queue): boolean {
-  return run.queueId === null ? run.queueName === queue.name : run.queueId === queue.id
+/** A name alone belongs to the queue of that name in the default agent pool. */
+function isMember({ pools }: State, run: Run, queue: Queue): boolean {
+  if (run.queueId !== null) return run.queueId === queue.id
+  const home = pools.find(({ name }) => name === 'default-agent-pool')
+  return run.queueName === queue.name && queue.poolId === home?.id
 }
 
 function matches(run: Run, filter: NonNullable<Queue['filter']>): boolean {
@@ -71,11 +74,12 @@ function matches(run: Run, filter: NonNullable<Queue['filter']>): boolean {
 }
 
 /** The runs that occupy slots of a queue, as polls of the queue count them. */
-export function holdersOfQueue({ runs }: State, queue: Queue): Run[] {
+export function holdersOfQueue(state: State, queue: Queue): Run[] {
+  const { runs } = state
   const { filter } = queue
   const holders =
     filter === null
-      ? runs.filter((run) => isMember(run, queue) && QUEUE_SLOTS.includes(run.state))
+      ? runs.filter((run) => isMember(state, run, queue) && QUEUE_SLOTS.includes(run.state))
       : runs.filter((run) => matches(run, filter) && POOL_SLOTS.includes(run.state))
   return holders.toSorted(byId)
 }
@@ -115,7 +119,7 @@ export function pollQueue(state: State, queue: Queue, { limit = Infinity, before
   if (queue.isPaused) return []
   const { filter } = queue
   return state.runs
-    .filter((run) => (filter === null ? isMember(run, queue) : matches(run, filter)))
+    .filter((run) => (filter === null ? isMember(state, run, queue) : matches(run, filter)))
     .filter((run) => run.state === 'SCHEDULED' && (before === undefined || (run.start !== null && run.start <= before)))
     .toSorted(byStart)
     .slice(0, Math.min(limit, open(queue.limit, holdersOfQueue(state, queue).length)))
@@ -161,7 +165,7 @@ export function pollPools(state: State, poll: PoolPoll): { run: Run; queue: Queu
 
 /** How a queue is doing. */
 export function statusOf(state: State, queue: Queue, now: number): { healthy: boolean; lateRunsCount: number } {
-  const lateRunsCount = state.runs.filter((run) => isMember(run, queue) && run.stateName === 'Late').length
+  const lateRunsCount = state.runs.filter((run) => isMember(state, run, queue) && run.stateName === 'Late').length
   const isRecent = queue.lastPolled !== null && now - queue.lastPolled <= 60_000
   return { healthy: lateRunsCount === 0 && isRecent, lateRunsCount }
 }

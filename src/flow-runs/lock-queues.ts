@@ -1,0 +1,54 @@
+import { sql } from 'kysely'
+import { WorkQueueNotFoundError } from '../errors.js'
+import type { FlowRunCreate } from '../model/flow-run.js'
+import { resolveWorkQueue } from '../rules/resolve-work-queue.js'
+import type { Scope } from '../session.js'
+import { hasAnyId, hasAnyText } from '../sql/lists.js'
+import { takesNames } from '../sql/runs.js'
+
+/** The queues that inputs speak of, held so that they stay. */
+export interface LockedQueues {
+  /** Every one of them, by its id. */
+  readonly names: ReadonlyMap<string, string>
+  /** Those that the inputs know by name alone, by that name. */
+  readonly ids: ReadonlyMap<string, string>
+}
+
+/** The name of a queue that an input gives without an id. An id of `null` says that there is none. */
+export function nameAlone({ workQueueId, workQueueName }: FlowRunCreate): string | undefined {
+  if (workQueueId !== undefined) return undefined
+  const place = resolveWorkQueue({ workQueueId: null, workQueueName: workQueueName ?? null })
+  return place.kind === 'by-name' ? place.workQueueName : undefined
+}
+
+/**
+ * Holds the queues that inputs speak of, in id order as everywhere. Those that are given by id have to exist; one that is given by
+ * name alone may be missing.
+ */
+export async function lockQueues(scope: Scope, inputs: readonly FlowRunCreate[]): Promise<LockedQueues> {
+  const { db, dialect, tables } = scope
+  const given = new Set(inputs.map(({ workQueueId }) => workQueueId).filter((id) => typeof id === 'string'))
+  const named = new Set(await findNamed(scope, inputs))
+  if (given.size === 0 && named.size === 0) return { names: new Map(), ids: new Map() }
+  const { rows } = await sql<{ id: string; name: string }>`
+    select queue.id, queue.name from ${tables.work_queue} as queue
+    where ${hasAnyId('queue.id', [...new Set([...given, ...named])], dialect)}
+    order by queue.id
+    ${dialect === 'postgres' ? sql`for key share` : sql``}
+  `.execute(db)
+  const names = new Map(rows.map(({ id, name }) => [id, name]))
+  for (const id of given) if (!names.has(id)) throw new WorkQueueNotFoundError(id)
+  // By the names that they have now: one may have been renamed before it was held.
+  return { names, ids: new Map(rows.filter(({ id }) => named.has(id)).map(({ id, name }) => [name, id])) }
+}
+
+async function findNamed({ db, dialect, tables }: Scope, inputs: readonly FlowRunCreate[]): Promise<string[]> {
+  const names = new Set(inputs.map(nameAlone).filter((name) => name !== undefined))
+  if (names.size === 0) return []
+  const { rows } = await sql<{ id: string }>`
+    select queue.id from ${tables.work_queue} as queue
+    join ${tables.work_pool} as home on home.id = queue.work_pool_id
+    where ${takesNames('home')} and ${hasAnyText('queue.name', [...names], dialect)}
+  `.execute(db)
+  return rows.map(({ id }) => id)
+}
