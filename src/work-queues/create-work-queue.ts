@@ -24,6 +24,7 @@ import { insertWorkQueue } from './insert-work-queue.js'
  * @throws {InvalidInputError} when the input is not valid, or a queue would have to move past priority 2^31 - 1.
  * @throws {WorkQueueExistsError} when the name is taken in the pool. The caller's transaction stays usable.
  * @throws {WorkPoolNotFoundError} when there is no pool `workPoolId`.
+ * @throws {WorkPoolExistsError} when `default-agent-pool` is there but hidden from the session, by row-level security.
  *
  * @example
  * ```ts

@@ -17,6 +17,7 @@ import { findWorkQueue } from './select-work-queues.js'
  *
  * @param options - `now`: what time it is. Default: the clock.
  * @throws {InvalidInputError} when the name is blank or has one of `/ % & > <`.
+ * @throws {WorkPoolExistsError} when `default-agent-pool` is there but hidden from the session, by row-level security.
  *
  * @example
  * ```ts
