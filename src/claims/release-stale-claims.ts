@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { enterStates } from '../flow-runs/enter-states.js'
 import { selectFlowRuns } from '../flow-runs/select-flow-runs.js'
 import { check, countSchema, idSchema, lateNowShape, type NowOption, timeSchema } from '../model/checks.js'
-import { and, type Condition, hasAnyId } from '../sql/lists.js'
+import { and, type Condition, encodeIdList, isAmongIds } from '../sql/lists.js'
 import type { FlowRun } from '../model/flow-run.js'
 import { encodeTime } from '../model/values.js'
 import { type RequiredTables, type Session, write } from '../session.js'
@@ -55,7 +55,9 @@ export async function releaseStaleClaims<DB extends RequiredTables>(
       dialect === 'sqlite' ? sql`likely(${isPending})` : isPending,
       sql`run.state_timestamp < ${encodeTime(pendingBefore, dialect)}`,
     ]
-    if (workQueueIds !== undefined) conditions.push(hasAnyId('run.work_queue_id', workQueueIds, dialect))
+    if (workQueueIds !== undefined) {
+      conditions.push(isAmongIds('run.work_queue_id', sql`${encodeIdList(workQueueIds, dialect)}`, dialect))
+    }
     const runs = await selectFlowRuns(
       scope,
       and(conditions),

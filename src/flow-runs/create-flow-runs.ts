@@ -5,7 +5,7 @@ import { defaultStateName } from '../rules/states.js'
 import { check, type NowOption, nowOptionSchema } from '../model/checks.js'
 import { encode } from '../model/columns.js'
 import { flowRunColumns } from '../model/flow-run.js'
-import { hasAnyId, hasAnyText } from '../sql/lists.js'
+import { type Condition, hasAnyId } from '../sql/lists.js'
 import { newId } from '../model/ids.js'
 import { type FlowRunCreate, flowRunCreateSchema } from '../model/flow-run.js'
 import type { FlowRun } from '../model/flow-run.js'
@@ -180,14 +180,29 @@ async function insertFirstStates(scope: Scope, runs: readonly FlowRun[], now: Da
 
 async function findByIdempotencyKey(scope: Scope, runs: readonly FlowRun[]): Promise<Map<string, FlowRun>> {
   if (runs.length === 0) return new Map()
-  const keys = runs.map(({ idempotencyKey }) => idempotencyKey).filter((key) => key !== null)
-  const flowIds = runs.map(({ flowId }) => flowId)
-  const found = await selectFlowRuns(
-    scope,
-    sql`${hasAnyId('run.flow_id', flowIds, scope.dialect)}
-      and ${hasAnyText('run.idempotency_key', keys, scope.dialect)}`,
-  )
+  const keys = new Map(runs.map((run) => [keyOf(run), [run.flowId, run.idempotencyKey]]))
+  const found = await selectFlowRuns(scope, hasAnyKey(scope, [...keys.values()]))
   return new Map(found.map((run) => [keyOf(run), run]))
+}
+
+/** The run has one of the keys, each looked up with its flow: as two lists, SQLite looked up every flow with every key. */
+function hasAnyKey({ dialect, tables }: Scope, keys: readonly (readonly (string | null)[])[]): Condition {
+  const json = JSON.stringify(keys)
+  return dialect === 'postgres'
+    ? sql`run.id = any(array(
+        select found.id
+        from jsonb_array_elements(cast(cast(${json} as text) as jsonb)) as wanted(key)
+        cross join lateral (
+          select keyed.id from ${tables.flow_run} as keyed
+          where keyed.flow_id = cast(wanted.key ->> 0 as uuid) and keyed.idempotency_key = wanted.key ->> 1
+          limit 1
+        ) as found))`
+    : sql`run.id in (
+        select keyed.id
+        from json_each(${json}) as wanted
+        cross join ${tables.flow_run} as keyed
+        where keyed.flow_id = json_extract(wanted.value, '$[0]')
+          and keyed.idempotency_key = json_extract(wanted.value, '$[1]'))`
 }
 
 function keyOf({ flowId, idempotencyKey, id }: FlowRun): string {

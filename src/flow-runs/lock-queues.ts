@@ -3,7 +3,7 @@ import { WorkQueueNotFoundError } from '../errors.js'
 import type { FlowRunCreate } from '../model/flow-run.js'
 import { resolveWorkQueue } from '../rules/resolve-work-queue.js'
 import type { Scope } from '../session.js'
-import { hasAnyId, hasAnyText } from '../sql/lists.js'
+import { hasAnyId, isFoundIn } from '../sql/lists.js'
 import { takesNames } from '../sql/runs.js'
 
 /** The queues that inputs speak of, held so that they stay. */
@@ -45,10 +45,11 @@ export async function lockQueues(scope: Scope, inputs: readonly FlowRunCreate[])
 async function findNamed({ db, dialect, tables }: Scope, inputs: readonly FlowRunCreate[]): Promise<string[]> {
   const names = new Set(inputs.map(nameAlone).filter((name) => name !== undefined))
   if (names.size === 0) return []
+  // By pool and name together, which have an index: a name may be that of many queues, one in each pool.
+  const isNamed = isFoundIn({ column: 'queue.name', type: 'text', values: [...names], isIndexed: true }, dialect)
   const { rows } = await sql<{ id: string }>`
     select queue.id from ${tables.work_queue} as queue
-    join ${tables.work_pool} as home on home.id = queue.work_pool_id
-    where ${takesNames('home')} and ${hasAnyText('queue.name', [...names], dialect)}
+    where queue.work_pool_id = (select home.id from ${tables.work_pool} as home where ${takesNames('home')}) and ${isNamed}
   `.execute(db)
   return rows.map(({ id }) => id)
 }

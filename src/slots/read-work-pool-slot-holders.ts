@@ -4,7 +4,7 @@ import { WORK_POOL_SLOT_STATES } from '../rules/states.js'
 import { check, countSchema, idSchema } from '../model/checks.js'
 import { selection } from '../model/columns.js'
 import { flowRunColumns } from '../model/flow-run.js'
-import { and, type Condition, hasAnyId } from '../sql/lists.js'
+import { and, asked, type Condition, hasAnyId } from '../sql/lists.js'
 import { isMemberById, occupiesSlot, orderOfActiveRuns } from '../sql/runs.js'
 import { open, type RequiredTables, type Session } from '../session.js'
 import { type SlotHolder, slotAcquiredAt, toSlotHolder } from './slot-holders.js'
@@ -43,8 +43,10 @@ export async function readWorkPoolSlotHolders<DB extends RequiredTables>(
   return await open(session, async (scope) => {
     const { db, dialect, tables } = scope
 
-    const conditions: Condition[] = [sql`queue.work_pool_id = ${workPoolId}`]
-    if (workQueueIds !== undefined) conditions.push(hasAnyId('queue.id', workQueueIds, dialect))
+    const isOfPool: Condition = sql`queue.work_pool_id = ${workPoolId}`
+    // By their ids they are found, and a pool may have many others.
+    const isSelected =
+      workQueueIds === undefined ? isOfPool : and([hasAnyId('queue.id', workQueueIds, dialect), asked(isOfPool)])
     const isWithinLimit =
       workQueueIds === undefined || limitPerQueue === undefined
         ? sql`1 = 1`
@@ -68,7 +70,7 @@ export async function readWorkPoolSlotHolders<DB extends RequiredTables>(
       select run.id, row_number() over (partition by run.work_queue_id order by run.id) as place_in_queue
       from ${tables.work_queue} as queue
       cross join ${active}
-      where ${and(conditions)}
+      where ${isSelected}
     ) as holder
     ${byId}
     where ${isWithinLimit}

@@ -19,16 +19,19 @@ export interface SlotHolder {
  * state. A run that was retried occupies since its current attempt.
  *
  * Source: `_slot_acquired_at_subquery` of Prefect's `models.workers`, also in that a state counts that has the very time of the
- * other state before it.
+ * other state before it. The history is read twice and no more: asked of each state whether another came later, it was read as often
+ * as it is long.
  */
 export function slotAcquiredAt({ dialect, tables }: Pick<Scope, 'dialect' | 'tables'>): RawBuilder<unknown> {
   const occupies = isOneOf('state.type', WORK_QUEUE_SLOT_STATES)
   return sql`(
-    select ${sql.raw(timeAsText('min(state.timestamp)', dialect))} from ${tables.flow_run_state} as state
-    where state.flow_run_id = run.id and ${occupies} and not exists (
-      select 1 from ${tables.flow_run_state} as later
-      where later.flow_run_id = run.id and later.timestamp > state.timestamp
-        and not ${isOneOf('later.type', WORK_QUEUE_SLOT_STATES)}))`
+    select ${sql.raw(timeAsText('min(state.timestamp)', dialect))}
+    from (
+      select max(other.timestamp) as timestamp from ${tables.flow_run_state} as other
+      where other.flow_run_id = run.id and not ${isOneOf('other.type', WORK_QUEUE_SLOT_STATES)}
+    ) as last
+    cross join ${tables.flow_run_state} as state
+    where state.flow_run_id = run.id and ${occupies} and (last.timestamp is null or state.timestamp >= last.timestamp))`
 }
 
 /** Makes a slot holder of a row with the columns of a run and `slotAcquiredAt`. */

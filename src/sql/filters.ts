@@ -4,14 +4,25 @@ import type { FlowRunFilter } from '../model/flow-run-filter.js'
 import { encodeTime } from '../model/values.js'
 import type { WorkPoolFilter } from '../model/work-pool.js'
 import type { WorkQueueFilter } from '../model/work-queue.js'
-import { and, type Condition, hasAllTexts, hasAnyId, hasAnyText, isOneOf, or, startsWithAny } from './lists.js'
+import {
+  and,
+  type Condition,
+  hasAllTexts,
+  isAskedIn,
+  isFoundIn,
+  isOneOf,
+  isShortList,
+  type ListCriterion,
+  or,
+  startsWithAny,
+} from './lists.js'
 
 /** The work queues that match the filter, as a condition on the alias `queue`. */
 export function matchesWorkQueueFilter(filter: WorkQueueFilter, dialect: Dialect): Condition {
-  return combine(filter, {
-    id: ({ any }) => [any && hasAnyId('queue.id', any, dialect)],
+  return combine(filter, dialect, {
+    id: ({ any }) => [any && list('id', 'queue.id', any)],
     name: ({ any, startsWith }) => [
-      any && hasAnyText('queue.name', any, dialect),
+      any && list('text', 'queue.name', any),
       startsWith && startsWithAny('queue.name', startsWith, dialect),
     ],
   })
@@ -19,24 +30,24 @@ export function matchesWorkQueueFilter(filter: WorkQueueFilter, dialect: Dialect
 
 /** The work pools that match the filter, as a condition on the alias `pool`. */
 export function matchesWorkPoolFilter(filter: WorkPoolFilter, dialect: Dialect): Condition {
-  return combine(filter, {
-    id: ({ any }) => [any && hasAnyId('pool.id', any, dialect)],
-    name: ({ any }) => [any && hasAnyText('pool.name', any, dialect)],
-    type: ({ any }) => [any && hasAnyText('pool.type', any, dialect)],
+  return combine(filter, dialect, {
+    id: ({ any }) => [any && list('id', 'pool.id', any)],
+    name: ({ any }) => [any && list('text', 'pool.name', any)],
+    type: ({ any }) => [any && list('text', 'pool.type', any, false)],
   })
 }
 
 /** The flow runs that match the filter, as a condition on the alias `run`. */
 export function matchesFlowRunFilter(filter: FlowRunFilter, dialect: Dialect): Condition {
-  return combine(filter, {
-    id: ({ any }) => [any && hasAnyId('run.id', any, dialect)],
-    name: ({ any }) => [any && hasAnyText('run.name', any, dialect)],
-    flowId: ({ any }) => [any && hasAnyId('run.flow_id', any, dialect)],
-    deploymentId: ({ any }) => [any && hasAnyId('run.deployment_id', any, dialect)],
-    workQueueId: ({ any }) => [any && hasAnyId('run.work_queue_id', any, dialect)],
-    workQueueName: ({ any }) => [any && hasAnyText('run.work_queue_name', any, dialect)],
+  return combine(filter, dialect, {
+    id: ({ any }) => [any && list('id', 'run.id', any)],
+    flowId: ({ any }) => [any && list('id', 'run.flow_id', any)],
+    workQueueId: ({ any }) => [any && list('id', 'run.work_queue_id', any)],
+    deploymentId: ({ any }) => [any && list('id', 'run.deployment_id', any, 'perhaps')],
+    workQueueName: ({ any }) => [any && list('text', 'run.work_queue_name', any, 'perhaps')],
+    name: ({ any }) => [any && list('text', 'run.name', any, false)],
     stateType: ({ any }) => [any && isOneOf('run.state_type', any)],
-    stateName: ({ any }) => [any && hasAnyText('run.state_name', any, dialect)],
+    stateName: ({ any }) => [any && list('text', 'run.state_name', any, false)],
     tags: ({ all }) => [all && hasAllTexts('run.tags', all, dialect)],
     nextScheduledStartTime: ({ before, after }) => [
       before && sql`run.next_scheduled_start_time <= ${encodeTime(before, dialect)}`,
@@ -45,17 +56,65 @@ export function matchesFlowRunFilter(filter: FlowRunFilter, dialect: Dialect): C
   })
 }
 
+function list(
+  type: ListCriterion['type'],
+  column: string,
+  values: readonly string[],
+  isIndexed: ListCriterion['isIndexed'] = true,
+): ListCriterion {
+  return { type, column, values, isIndexed }
+}
+
+type Criterion = Condition | ListCriterion
+
+/** What each key asks for. Of several long lists, the rows are looked up by the first. */
 type Criteria<F> = {
-  [K in Exclude<keyof F, 'operator'>]-?: (criteria: NonNullable<F[K]>) => (Condition | undefined)[]
+  [K in Exclude<keyof F, 'operator'>]-?: (criteria: NonNullable<F[K]>) => (Criterion | undefined)[]
 }
 
 /** A key without criteria counts as one that matches everything, as in Prefect. */
-function combine<F extends { operator?: 'and' | 'or' | undefined }>(filter: F, criteria: Criteria<F>): Condition {
-  const conditions: Condition[] = []
+function combine<F extends { operator?: 'and' | 'or' | undefined }>(
+  filter: F,
+  dialect: Dialect,
+  criteria: Criteria<F>,
+): Condition {
+  const given: Criterion[][] = []
   for (const key of Object.keys(criteria) as (keyof Criteria<F>)[]) {
-    const given = filter[key]
-    if (given === undefined || given === null) continue
-    conditions.push(and(criteria[key](given).filter((condition) => condition !== undefined)))
+    const value = filter[key]
+    if (value === undefined || value === null) continue
+    given.push(criteria[key](value).filter((criterion) => criterion !== undefined))
   }
-  return filter.operator === 'or' && conditions.length > 0 ? or(conditions) : and(conditions)
+  const isAny = filter.operator === 'or' && given.length > 0
+  const finders = findersOf(given.flat(), isAny)
+  const conditions = given.map((all) =>
+    and(
+      all.map((criterion) => {
+        if (!isList(criterion)) return criterion
+        return finders.has(criterion) ? isFoundIn(criterion, dialect) : isAskedIn(criterion, dialect)
+      }),
+    ),
+  )
+  return isAny ? or(conditions) : and(conditions)
+}
+
+function isList(criterion: Criterion): criterion is ListCriterion {
+  return 'values' in criterion
+}
+
+/**
+ * The lists that rows may be looked up by: the short ones, and of the long ones the first that has an index, unless a short one
+ * has. The others are asked of what those find. To look up by two lists at once costs their product.
+ *
+ * Where one of the criteria is enough, all must have an index, or every row is read anyway.
+ */
+function findersOf(criteria: readonly Criterion[], isAny: boolean): ReadonlySet<Criterion> {
+  const lists = criteria.filter(isList)
+  if (isAny) {
+    const isLookup = criteria.every((criterion) => isList(criterion) && criterion.isIndexed === true)
+    return new Set(lists.filter(({ values }) => isLookup || isShortList(values)))
+  }
+  const short = lists.filter(({ values }) => isShortList(values))
+  const byId = lists.find(({ column }) => column.endsWith('.id'))
+  const first = byId ?? short.find(({ isIndexed }) => isIndexed === true) ?? lists.find(({ isIndexed }) => isIndexed)
+  return new Set([...short, ...(first === undefined ? [] : [first])])
 }

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { z } from 'zod'
 import { check, idSchema, type PageOptions, pageShape } from '../model/checks.js'
-import { and, type Condition } from '../sql/lists.js'
+import { and, asked, type Condition } from '../sql/lists.js'
 import type { Dialect } from '../model/dialect.js'
 import { byName, page } from '../sql/runs.js'
 import { type WorkQueueFilter, workQueueFilterSchema } from '../model/work-queue.js'
@@ -64,7 +64,11 @@ export async function readWorkQueues<DB extends RequiredTables>(
 /** The selected work queues, as a condition on the alias `queue`. */
 export function isSelected({ filter, workPoolId }: WorkQueueSelection, dialect: Dialect): Condition {
   const conditions: Condition[] = []
-  if (workPoolId !== undefined) conditions.push(sql`queue.work_pool_id = ${workPoolId}`)
+  if (workPoolId !== undefined) {
+    const isOfPool: Condition = sql`queue.work_pool_id = ${workPoolId}`
+    // By their ids they are found, and a pool may have many others.
+    conditions.push(filter?.operator !== 'or' && filter?.id?.any !== undefined ? asked(isOfPool) : isOfPool)
+  }
   if (filter !== undefined) conditions.push(matchesWorkQueueFilter(filter, dialect))
   return and(conditions)
 }

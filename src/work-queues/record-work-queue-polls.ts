@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { z } from 'zod'
 import { check, idSchema, type NowOption, nowShape } from '../model/checks.js'
-import { hasAnyId } from '../sql/lists.js'
+import { encodeIdList, hasAnyId, isAmongIds } from '../sql/lists.js'
 import { encodeTime } from '../model/values.js'
 import { open, type RequiredTables, type Scope, type Session, transact } from '../session.js'
 import { lockWorkQueues } from '../locks.js'
@@ -66,7 +66,7 @@ async function writePolls(
       last_polled = ${time},
       updated = ${time},
       status = case
-        when ${hasAnyId('queue.id', readyIds, dialect)} and not queue.is_paused then 'READY' else queue.status
+        when ${isAmongIds('queue.id', sql`${encodeIdList(readyIds, dialect)}`, dialect)} and not queue.is_paused then 'READY' else queue.status
       end
     where ${hasAnyId('queue.id', ids, dialect)}
   `.execute(db)

@@ -63,8 +63,7 @@ export const sqliteMemory: DatabaseKind = sqlite('SQLite in memory', {})
 export const sqliteFile: DatabaseKind = sqlite('SQLite file in WAL mode', {}, true)
 export const postgres: DatabaseKind = postgresKind('PostgreSQL', {})
 
-/** Every kind of database. */
-export const databases: readonly DatabaseKind[] = [
+const everyKind: readonly DatabaseKind[] = [
   sqliteMemory,
   sqliteFile,
   sqlite('SQLite with plugins and a schema', plugged('main')),
@@ -76,6 +75,9 @@ export const databases: readonly DatabaseKind[] = [
   }),
   postgresKind('PostgreSQL with overridden type parsers', { oddTypes: true }),
 ]
+
+/** Every kind of database; in `npm run test:quick`, one of each dialect. */
+export const databases = process.env['QUICK'] === undefined ? everyKind : [sqliteMemory, postgres]
 
 function sqlite(name: string, settings: HostSettings, onDisk = false): DatabaseKind {
   return {

@@ -42,7 +42,7 @@ export async function takePostgresDatabase(
 
 interface Template {
   readonly name: string
-  /** How many tables, indexes, triggers and functions it has. */
+  /** How many tables, indexes, triggers, functions and policies it has. */
   readonly objects: number
 }
 
@@ -61,7 +61,8 @@ async function createTemplate(schema: string, migrate: (db: Kysely<any>) => Prom
 const COUNT_OBJECTS = `(
   (select count(*)::int from pg_class where relnamespace >= 16384 or relnamespace = 'public'::regnamespace)
   + (select count(*)::int from pg_trigger where not tgisinternal)
-  + (select count(*)::int from pg_proc where oid >= 16384))`
+  + (select count(*)::int from pg_proc where oid >= 16384)
+  + (select count(*)::int from pg_policy))`
 
 const TABLES = ['flow_run_state', 'flow_run', 'worker', 'work_queue', 'work_pool']
 

@@ -59,8 +59,8 @@ test('without better-sqlite3 everything loads, and only a test session fails, wi
     await writeFile(join(directory, 'package.json'), JSON.stringify({ type: 'module' }))
     await writeFile(
       join(directory, 'test.ts'),
-      `import * as library from '../../testing/src/index.ts'
-       import { createTestClock, createTestSession } from '../../testing/src/testing/index.ts'
+      `import * as library from './src/index.ts'
+       import { createTestClock, createTestSession } from './src/testing/index.ts'
        createTestClock()
        const { name, code, driver, cause } = await createTestSession().catch((error) => error)
        console.log(JSON.stringify({ functions: Object.keys(library).length, name, code, driver, cause: cause.code }))`,
