@@ -118,12 +118,13 @@ function toDate(value: unknown): unknown {
   return Number.isNaN(time.getTime()) ? value : time
 }
 
-const time = z
+/** A time that may be left out. */
+export const timeSchema = z
   .preprocess(toDate, z.date('Input should be a valid datetime').nullish())
   .transform((date) => date ?? undefined)
 
 /** The times of a poll's body. */
-export const times = { scheduled_before: time, scheduled_after: time }
+export const times = { scheduled_before: timeSchema, scheduled_after: timeSchema }
 
 const MAX_LIMIT = 200
 

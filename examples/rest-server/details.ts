@@ -72,6 +72,7 @@ const MESSAGES: Record<string, readonly [string, string]> = {
   'is not a known key': ['extra_forbidden', EXTRA],
   'must not contain / % & > <': ['string_pattern_mismatch', "String should match pattern '^[^/%&><]+$'"],
   'must not be blank': ['value_error', 'Value error, name cannot be an empty string'],
+  'must not be blank but for quotes': ['value_error', 'Value error, name cannot be an empty string'],
   'must be a UUID': ['uuid_parsing', 'Input should be a valid UUID'],
 }
 

@@ -15,7 +15,8 @@ import { filterFromJson, fromJson, page, readBody, readOptions } from './body.js
 import { findPool, findQueue } from './by-name.js'
 import { sayStatus, showQueues } from './work-queues.js'
 
-const createBody = fromJson(workQueueCreateSchema)
+// The route says which pool, and Prefect's clients do not set the time of a poll.
+const createBody = fromJson(workQueueCreateSchema.omit({ workPoolId: true, lastPolled: true }))
 const updateBody = fromJson(workQueueUpdateSchema)
 const filterBody = z.object({ work_queues: filterFromJson(workQueueFilterSchema), ...page })
 

@@ -26,7 +26,7 @@ import { poolToJson, runToJson, slotToJson } from './to-json.js'
 import { recordPolls } from './work-queues.js'
 
 const createBody = fromJson(workPoolCreateSchema.superRefine(checkJobTemplate))
-const updateBody = fromJson(workPoolUpdateSchema.superRefine(checkJobTemplate))
+const updateBody = fromJson(workPoolUpdateSchema.omit({ status: true }).superRefine(checkJobTemplate))
 const filter = filterFromJson(workPoolFilterSchema)
 const filterBody = z.object({ work_pools: filter, ...page })
 const countBody = z.object({ work_pools: filter })

@@ -25,7 +25,7 @@ import { found, orNothing } from './errors.js'
 import { ID, idOf } from './path.js'
 import { queueToJson, runToJson, slotToJson } from './to-json.js'
 
-const createBody = fromJson(workQueueCreateSchema)
+const createBody = fromJson(workQueueCreateSchema.omit({ workPoolId: true, lastPolled: true }))
 const updateBody = fromJson(workQueueUpdateSchema)
 const filterBody = z.object({ work_queues: filterFromJson(workQueueFilterSchema), ...page })
 const pollBody = z.object({ scheduled_before: times.scheduled_before, limit: page.limit })

@@ -3,7 +3,15 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { createFlowRuns, readWorkQueueByName, readWorkQueues, setFlowRunState } from 'kysely-work-queues'
+import { addMinutes } from 'date-fns'
+import {
+  createFlowRuns,
+  readWorkers,
+  readWorkPoolByName,
+  readWorkQueueByName,
+  readWorkQueues,
+  setFlowRunState,
+} from 'kysely-work-queues'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { postgres, sqliteMemory } from '../support/databases.js'
 import { describeOnDatabases } from '../support/describe-databases.js'
@@ -85,6 +93,20 @@ describeOnDatabases(
       expect(await prefect(server, 'work-pool', 'ls')).toContain('mine (**)')
       await prefect(server, 'work-pool', 'delete', 'mine', '--no-prompt')
       expect(await readWorkQueues(t.db)).toEqual([])
+    })
+
+    test.skipIf(command === undefined)('starts a worker, which polls', { timeout: TIMEOUT }, async () => {
+      await using server = await startServer(t.db)
+      await prefect(server, 'work-pool', 'create', 'mine', '--type', 'process')
+      await prefect(server, 'worker', 'start', '--pool', 'mine', '--name', 'w', '--run-once')
+      const pool = await readWorkPoolByName(t.db, 'mine')
+      expect(pool).toMatchObject({ status: 'READY' })
+      expect(await readWorkers(t.db, pool?.id ?? '')).toMatchObject([{ name: 'w', status: 'ONLINE' }])
+      expect(await readWorkQueues(t.db)).toMatchObject([{ status: 'READY', lastPolled: expect.any(Date) }])
+
+      const nextScheduledStartTime = addMinutes(new Date(), 5)
+      await createFlowRuns(t.db, [{ name: 'soon', workQueueId: pool?.defaultQueueId, nextScheduledStartTime }])
+      expect(await prefect(server, 'work-pool', 'preview', 'mine', '--hours', '1')).toContain('soon')
     })
   },
   [sqliteMemory, postgres],
