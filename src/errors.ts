@@ -94,7 +94,7 @@ const MAX_ISSUE_LENGTH = 300
 export class InvalidInputError extends WorkQueueError {
   override readonly name = 'InvalidInputError'
   readonly code = 'INVALID_INPUT'
-  /** Every problem found, not only the first; of more than a hundred, the first hundred, and one that counts the rest. */
+  /** Every problem found; of more than a hundred, the first hundred, and one that counts the rest. */
   readonly issues: readonly InputIssue[]
 
   /**
@@ -107,6 +107,12 @@ export class InvalidInputError extends WorkQueueError {
     super(`Invalid input: ${listed.map(toText).join('; ')}`)
     this.issues = listed
   }
+}
+
+function toText({ path, message }: InputIssue): string {
+  const text = path === '' ? message : `${path}: ${message}`
+  const half = MAX_ISSUE_LENGTH / 2
+  return text.length <= MAX_ISSUE_LENGTH ? text : `${text.slice(0, half)}…${text.slice(-half)}`
 }
 
 /**
@@ -131,12 +137,6 @@ export class UnreadableRowError extends WorkQueueError {
   }
 }
 
-function toText({ path, message }: InputIssue): string {
-  const text = path === '' ? message : `${path}: ${message}`
-  const half = MAX_ISSUE_LENGTH / 2
-  return text.length <= MAX_ISSUE_LENGTH ? text : `${text.slice(0, half)}…${text.slice(-half)}`
-}
-
 /** The session speaks a dialect that this library does not. It speaks SQLite and PostgreSQL. */
 export class UnsupportedDialectError extends WorkQueueError {
   override readonly name = 'UnsupportedDialectError'
@@ -149,7 +149,7 @@ export class UnsupportedDialectError extends WorkQueueError {
   }
 }
 
-// A conflict of PostgreSQL (serialization_failure, deadlock_detected), and SQLite's words for a database, or a table, that another has.
+// PostgreSQL's serialization_failure and deadlock_detected, and what SQLite says when another has the database or table.
 const RETRYABLE = /^(?:40001|40P01|SQLITE_(?:BUSY|LOCKED)(?:_[A-Z]+)?)$/
 
 /** The same two of SQLite's result codes as numbers; an extended code has them in its low byte. */
@@ -157,9 +157,11 @@ const SQLITE_BUSY = 5
 const SQLITE_LOCKED = 6
 
 /**
- * Whether an error is a driver's that says nothing but "try again": on PostgreSQL a serialization failure (40001) or a deadlock (40P01), on
- * SQLite SQLITE_BUSY, SQLITE_LOCKED and their kinds, such as SQLITE_BUSY_SNAPSHOT. Knows the errors of pg, postgres.js, PGlite,
- * better-sqlite3, `node:sqlite` and libsql.
+ * Whether an error is a driver's that says nothing but "try again".
+ *
+ * On PostgreSQL that is a serialization failure (40001) or a deadlock (40P01), on SQLite SQLITE_BUSY, SQLITE_LOCKED and
+ * their kinds, such as SQLITE_BUSY_SNAPSHOT. Knows the errors of pg, postgres.js, PGlite, better-sqlite3, `node:sqlite`
+ * and libsql.
  *
  * What was in a transaction is rolled back: try the whole of it again, a little later.
  *

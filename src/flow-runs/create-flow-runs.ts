@@ -15,7 +15,7 @@ import { insertStates } from './insert-states.js'
 import { type LockedQueues, lockQueues, nameAlone } from './lock-queues.js'
 import { selectFlowRuns } from './select-flow-runs.js'
 
-// Not a check of the schema that is exported: one that looks at two keys would forbid a host to `omit` from it.
+// Not a check of the exported schema: with one that looks at two keys, a host could not `omit` from it.
 const inputsSchema = z.array(
   flowRunCreateSchema.refine(
     ({ idempotencyKey, flowId }) => flowId !== undefined || (idempotencyKey ?? null) === null,
@@ -32,16 +32,16 @@ const BATCH_SIZE = 500
 /**
  * Creates flow runs, many at once, each with its first state in `flow_run_state`.
  *
- * A run is SCHEDULED unless its input says otherwise, and due at once unless its input says when. A run whose idempotency key its flow
- * already has is not created: the run that has it is returned in its place.
+ * A run is SCHEDULED unless its input says otherwise, and due at once unless its input says when. A run whose
+ * idempotency key its flow already has is not created: the run that has it is returned in its place.
  *
  * A run that is given the name of a queue and no `workQueueId` belongs to the queue of that name in the pool `default-agent-pool`, and is
  * stored with its id when it is there. Else it keeps the name alone, and waits for such a queue, also with `workQueueId: null`.
  *
  * @param options - `now`: what time it is. Default: the clock.
  * @returns The runs, in the order of the inputs.
- * @throws {InvalidInputError} when an input is not valid, has an `idempotencyKey` without a `flowId`, or asks for an id that is
- *   taken.
+ * @throws {InvalidInputError} when an input is not valid, has an `idempotencyKey` without a `flowId`, or asks for an id
+ *   that is taken.
  * @throws {WorkQueueNotFoundError} when there is no queue `workQueueId`. Nothing was created.
  *
  * @example

@@ -15,7 +15,7 @@ export const textSchema: z.ZodType<string, string> = z
   .refine((value) => !value.includes('\0'), 'must not contain NUL characters')
   .refine((value) => value.isWellFormed(), 'must not contain lone surrogates')
 
-/** PostgreSQL's B-trees hold no entry of a third of a page, 2,704 bytes, and some hold an id besides. SQLite would take any. */
+/** PostgreSQL's B-trees hold no entry above 2,704 bytes, and some hold an id besides. SQLite's would take any. */
 const MAX_INDEXED_BYTES = 2000
 
 /** Text that an index holds, ours or one of Prefect's own tables. */
@@ -36,7 +36,10 @@ export const nameSchema: z.ZodType<string, string> = labelSchema.refine(
   'must not contain / % & > <',
 )
 
-/** The name of a new pool. Source: `NonEmptyishName` of Prefect's `types.names`. A pool that is not named so stops Prefect's lists of pools. */
+/**
+ * The name of a new pool. Source: `NonEmptyishName` of Prefect's `types.names`; a row with another name fails every list of
+ * pools in Prefect.
+ */
 export const poolNameSchema: z.ZodType<string, string> = nameSchema.refine(
   (value) => value.trim() === '' || /[^\s'"]/.test(value),
   'must not be blank but for quotes',
@@ -61,7 +64,10 @@ export const timeSchema: z.ZodType<Date, Date> = z
 
 const isoTime = z.iso.datetime({ offset: true })
 
-/** A time of an input: a {@link timeSchema}, or ISO 8601 text with an offset, as HTTP bodies have it. What is below milliseconds is cut off. */
+/**
+ * A time of an input: a {@link timeSchema}, or ISO 8601 text with an offset, as HTTP bodies have it. What is below
+ * milliseconds is cut off.
+ */
 export const inputTimeSchema: z.ZodType<Date, Date | string> = z
   .custom<Date | string>(
     (value) => (value instanceof Date ? !Number.isNaN(value.getTime()) : isoTime.safeParse(value).success),
@@ -81,8 +87,8 @@ export const jsonObjectSchema: z.ZodType<JsonObject, JsonObject> = z
   })
 
 /**
- * A JSON object that Prefect makes an object of a class of: a member of another kind would make it fail on the row, until somebody
- * repairs it.
+ * A JSON object that Prefect reads as an object of a class: on a member of another kind it would fail, until somebody
+ * repairs the row.
  *
  * @param members - What may be under which key.
  * @param others - What may be under any other key. Without it, no other key may be.
@@ -154,8 +160,8 @@ export const pageShape: {
 } = { limit: countSchema.optional(), offset: countSchema.optional() }
 
 /**
- * The schema of an input, an object of zod's, so that a host can `omit` from it and `extend` it. Where the input has a time, it takes ISO 8601
- * text with an offset too.
+ * The schema of an input: an object of zod's, so that a host can `omit` from it and `extend` it. Where the input has a time, it
+ * takes ISO 8601 text with an offset too.
  */
 export type InputSchema<T> = z.ZodObject<{ [K in keyof T]-?: PropertySchema<T, K> }, z.core.$strict>
 

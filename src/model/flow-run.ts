@@ -133,7 +133,10 @@ const labelsSchema = jsonObjectOf(
   z.custom((value) => typeof value !== 'object', 'must be text, a number or a boolean'),
 )
 
-/** Source: `FlowRunPolicy` of Prefect's `schemas.core`, which ignores other keys, and takes a `retry_delay_seconds` for a `retry_delay`. */
+/**
+ * Source: `FlowRunPolicy` of Prefect's `schemas.core`, which ignores other keys, and takes `retry_delay_seconds` for a
+ * `retry_delay` that is not there.
+ */
 const empiricalPolicySchema = jsonObjectOf(
   {
     max_retries: z.int(),
@@ -157,7 +160,7 @@ export interface FlowRunCreate {
   id?: string | undefined
   /** Any text of at most 2,000 bytes. Default, also for empty text: made of the id. */
   name?: string | undefined
-  /** Needed with `idempotencyKey`. Default: a new id, which a live Prefect database refuses, since it knows its flows. */
+  /** Needed with `idempotencyKey`. Default: a new id, which a live Prefect refuses, since it knows its flows. */
   flowId?: string | undefined
   deploymentId?: string | null | undefined
   /**
@@ -181,8 +184,8 @@ export interface FlowRunCreate {
   /** Default: `nextScheduledStartTime`. */
   expectedStartTime?: Date | null | undefined
   /**
-   * When the run is due. Default: at once for a SCHEDULED run, else none. `null`: at no time; then only polls and claims of every
-   * SCHEDULED run hand it out, after the others.
+   * When the run is due. Default: at once for a SCHEDULED run, else none. `null`: at no time; then only polls and claims
+   * of every SCHEDULED run hand it out, after the others.
    */
   nextScheduledStartTime?: Date | null | undefined
   startTime?: Date | null | undefined
@@ -195,15 +198,16 @@ export interface FlowRunCreate {
   tags?: string[] | undefined
   /** Flat: text, numbers and booleans. Default: none. */
   labels?: JsonObject | null | undefined
-  /** Of at most 2,000 bytes. A second run of the flow with this key is not created; the first is the answer. */
+  /** At most 2,000 bytes. A second run of the flow with this key is not created; the first is the answer. */
   idempotencyKey?: string | null | undefined
   parentTaskRunId?: string | null | undefined
   infrastructurePid?: string | null | undefined
   /** Default: `{}`. */
   jobVariables?: JsonObject | null | undefined
   /**
-   * Prefect's: the integers `retries`, `retry_delay` and `max_retries`, the number `retry_delay_seconds`, the texts `pause_keys`, the
-   * boolean `resuming`, the `retry_type` `in_process` or `reschedule`; other keys are not looked at. Default: `{}`.
+   * Prefect's: the integers `retries`, `retry_delay` and `max_retries`, the number `retry_delay_seconds`, the texts
+   * `pause_keys`, the boolean `resuming`, the `retry_type` `in_process` or `reschedule`; other keys are not looked at.
+   * Default: `{}`.
    */
   empiricalPolicy?: JsonObject | undefined
   /** Default: false. */

@@ -1,6 +1,6 @@
 import { defaultStateName, isTerminal, type StateType } from './states.js'
 
-/** The largest integer of PostgreSQL's `integer`, at which the count stays: a run that cannot start would stop its queue. */
+/** The largest `integer` of PostgreSQL, at which the count stays: a run that could not start would stop its queue. */
 const MAX_RUN_COUNT = 2 ** 31 - 1
 
 /** What a transition looks at, and changes, of a flow run. */
@@ -28,10 +28,10 @@ export interface EnteredState {
 /**
  * The facts of a flow run after it entered a state.
  *
- * RUNNING counts an attempt, as far as the databases can count, and sets the start time the first time; a terminal state sets the end time and leaving one clears it;
- * SCHEDULED takes the scheduled time. A run that never was to start at a time is expected at the time it first leaves SCHEDULED and
- * PENDING. Source: Prefect's `orchestration.global_policy`, but for one thing: a run that leaves
- * SCHEDULED keeps its next scheduled start time, so that a lost claim can be given back as it was.
+ * RUNNING counts an attempt, as far as the databases can count, and sets the start time the first time; a terminal state
+ * sets the end time and leaving one clears it; SCHEDULED takes the scheduled time. A run that never was to start at a time is
+ * expected at the time it first leaves SCHEDULED and PENDING. Source: Prefect's `orchestration.global_policy`, but for one
+ * thing: a run that leaves SCHEDULED keeps its next scheduled start time, so that a lost claim can be given back as it was.
  *
  * @example
  * ```ts
