@@ -113,11 +113,13 @@ describeOnDatabases('readFlowRuns', (t) => {
   const queueIds: string[] = []
   let runs: FlowRun[] = []
 
+  const undated = { nextScheduledStartTime: null }
+
   beforeEach(async () => {
     queueIds.splice(0, 2, await t.make.queue({ name: 'etl' }), await t.make.queue({ name: 'other' }))
     runs = await createFlowRuns(t.db, [
-      { name: 'a', flowId: testId(1), deploymentId: testId(1), workQueueId: queueIds[0], tags: ['x', 'y'] },
-      { name: 'b', flowId: testId(1), deploymentId: testId(2), workQueueId: queueIds[1], tags: ['x'] },
+      { name: 'a', flowId: testId(1), deploymentId: testId(1), workQueueId: queueIds[0], tags: ['x', 'y'], ...undated },
+      { name: 'b', flowId: testId(1), deploymentId: testId(2), workQueueId: queueIds[1], tags: ['x'], ...undated },
       { name: 'c', flowId: testId(2), workQueueName: 'etl', stateType: 'RUNNING', tags: ['y', 'x', 'z'] },
       { name: "d'_", stateType: 'PENDING', stateName: 'Submitting', nextScheduledStartTime: now },
       { name: 'e', stateName: 'Late', nextScheduledStartTime: addSeconds(now, -1), tags: ['"', 'é', 'X'] },

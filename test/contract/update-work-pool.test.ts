@@ -45,7 +45,7 @@ describeOnDatabases('updateWorkPool', (t) => {
       { description: 'new' },
       { concurrencyLimit: 0 },
       { baseJobTemplate: json },
-      { storageConfiguration: json },
+      { storageConfiguration: { bundle_upload_step: json, bundle_execution_step: null } },
       { description: '', concurrencyLimit: 7, baseJobTemplate: {}, storageConfiguration: {} },
     ]
     const others = await read(other)
