@@ -15,7 +15,7 @@ import {
   type WorkQueueCreate,
   workQueueCreateSchema,
   type WorkQueueTables,
-  workQueueUpdateSchema,
+  type workQueueUpdateSchema,
 } from 'kysely-work-queues'
 import { z } from 'zod'
 
