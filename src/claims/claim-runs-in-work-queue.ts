@@ -4,7 +4,7 @@ import { WorkQueueNotFoundError } from '../errors.js'
 import { openSlots } from '../rules/open-slots.js'
 import { WORK_QUEUE_SLOT_STATES } from '../rules/states.js'
 import { enterStates } from '../flow-runs/enter-states.js'
-import { check, countSchema, idSchema, lateNowShape, type NowOption, timeSchema } from '../model/checks.js'
+import { check, countSchema, idSchema, nowShape, type NowOption, timeSchema } from '../model/checks.js'
 import { NO_LIMIT } from '../sql/runs.js'
 import { decodeInteger } from '../model/values.js'
 import { open, type RequiredTables, type Scope, type Session, transact } from '../session.js'
@@ -24,7 +24,7 @@ export interface ClaimRunsInWorkQueueOptions extends NowOption {
 const optionsSchema = z.strictObject({
   limit: countSchema.optional(),
   scheduledBefore: timeSchema.optional(),
-  ...lateNowShape,
+  ...nowShape,
 })
 
 /**

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { enterStates } from '../flow-runs/enter-states.js'
-import { check, countSchema, idSchema, lateNowShape, type NowOption, timeSchema } from '../model/checks.js'
+import { check, countSchema, idSchema, nowShape, type NowOption, timeSchema } from '../model/checks.js'
 import { open, type RequiredTables, type Scope, type Session, transact } from '../session.js'
 import { CLAIM_SLOTS } from '../slots/active-of-queue.js'
 import { DEFAULT_POOL_POLL_LIMIT } from '../polls/get-scheduled-flow-runs.js'
@@ -24,7 +24,7 @@ const optionsSchema = z.strictObject({
   workQueueIds: z.array(idSchema).optional(),
   scheduledBefore: timeSchema.optional(),
   limit: countSchema.default(DEFAULT_POOL_POLL_LIMIT),
-  ...lateNowShape,
+  ...nowShape,
 })
 
 /**

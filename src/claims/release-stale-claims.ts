@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { z } from 'zod'
 import { enterStates } from '../flow-runs/enter-states.js'
 import { selectFlowRuns } from '../flow-runs/select-flow-runs.js'
-import { check, countSchema, idSchema, lateNowShape, type NowOption, timeSchema } from '../model/checks.js'
+import { check, countSchema, idSchema, nowShape, type NowOption, timeSchema } from '../model/checks.js'
 import { and, type Condition, encodeIdList, isAmongIds } from '../sql/lists.js'
 import type { FlowRun } from '../model/flow-run.js'
 import { encodeTime } from '../model/values.js'
@@ -24,7 +24,7 @@ const optionsSchema = z.strictObject({
   pendingBefore: timeSchema,
   workQueueIds: z.array(idSchema).optional(),
   limit: countSchema.default(DEFAULT_LIMIT),
-  ...lateNowShape,
+  ...nowShape,
 })
 
 /**

@@ -6,6 +6,7 @@ import type { Reason } from '../rules/reasons.js'
 import { resolveWorkQueue } from '../rules/resolve-work-queue.js'
 import { selectFlowRuns } from '../flow-runs/select-flow-runs.js'
 import { check, idSchema, type NowOption, nowOptionSchema } from '../model/checks.js'
+import { readClock } from '../sql/clock.js'
 import { hasStartTime } from '../sql/runs.js'
 import type { FlowRun } from '../model/flow-run.js'
 import { encodeTime } from '../model/values.js'
@@ -55,7 +56,7 @@ export async function explainFlowRun<DB extends RequiredTables>(
     const [run] = await selectFlowRuns(scope, sql`run.id = ${id}`)
     if (run === undefined) throw new FlowRunNotFoundError(id)
 
-    const { handedOut, reasons } = await judge(scope, run, now)
+    const { handedOut, reasons } = await judge(scope, run, await readClock(scope, now))
     return { flowRunId: id, handedOut, reasons: [...reasons] }
   })
 }

@@ -6,6 +6,7 @@ import type { WorkQueueStatus } from '../rules/work-queue-status.js'
 import { decodeAt } from '../model/columns.js'
 import { check, idSchema, type NowOption, nowOptionSchema } from '../model/checks.js'
 import type { Condition } from '../sql/lists.js'
+import { readClock } from '../sql/clock.js'
 import { handOutOrder, isDue, isLate, isScheduled, occupiesSlot } from '../sql/runs.js'
 import { decodeTime, encodeTime, timeAsText } from '../model/values.js'
 import { open, type RequiredTables, type Scope, type Session } from '../session.js'
@@ -59,11 +60,12 @@ export async function explainWorkQueue<DB extends RequiredTables>(
   options: NowOption = {},
 ): Promise<WorkQueueExplanation> {
   const workQueueId = check(idSchema, id, 'id')
-  const { now } = check(nowOptionSchema, options)
+  const { now: given } = check(nowOptionSchema, options)
   return await open(session, async (scope) => {
     const found = await readQueueAndPool(scope, workQueueId)
     if (found === undefined) throw new WorkQueueNotFoundError(workQueueId)
 
+    const now = await readClock(scope, given)
     const { queue, pool } = found
     const { members, states } = candidatesOf(scope, queue)
     const count = (condition: Condition): Promise<number> => countRuns(scope, members, condition, COUNT_LIMIT)

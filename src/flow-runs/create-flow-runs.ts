@@ -11,6 +11,7 @@ import { type FlowRunCreate, flowRunCreateSchema } from '../model/flow-run.js'
 import type { FlowRun } from '../model/flow-run.js'
 import { pairs } from '../sql/map-table.js'
 import { type RequiredTables, type Scope, type Session, write } from '../session.js'
+import { readClock } from '../sql/clock.js'
 import { insertStates } from './insert-states.js'
 import { type LockedQueues, lockQueues, nameAlone } from './lock-queues.js'
 import { selectFlowRuns } from './select-flow-runs.js'
@@ -55,11 +56,12 @@ export async function createFlowRuns<DB extends RequiredTables>(
   options: NowOption = {},
 ): Promise<FlowRun[]> {
   const checked = check(inputsSchema, inputs)
-  const { now } = check(nowOptionSchema, options)
+  const { now: given } = check(nowOptionSchema, options)
   if (checked.length === 0) return []
 
   return await write(session, async (scope) => {
     const queues = await lockQueues(scope, checked)
+    const now = await readClock(scope, given)
     const runs = checked.map((input) => toFlowRun(input, queues, now))
     const firsts = new Map(runs.map((run, index) => [run.id, index] as const).toReversed())
     const created = await insertRuns(
@@ -164,11 +166,13 @@ async function insertFirstStates(scope: Scope, runs: readonly FlowRun[], now: Da
             type: stateType,
             name: stateName ?? defaultStateName(stateType),
             timestamp: stateTimestamp ?? now,
+            isFirst: true,
             scheduledTime: nextScheduledStartTime,
           },
         ],
   )
-  const stateIds = await insertStates(scope, states, now)
+  const inserted = await insertStates(scope, states, now)
+  const stateIds = new Map(Array.from(inserted, ([flowRunId, state]) => [flowRunId, state.id]))
   if (stateIds.size === 0) return stateIds
   await sql`
     with entered as materialized (${pairs(stateIds, 'uuid', dialect)})

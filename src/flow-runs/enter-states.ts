@@ -1,10 +1,9 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import { defaultStateName } from '../rules/states.js'
 import { decode, selection } from '../model/columns.js'
 import { flowRunColumns } from '../model/flow-run.js'
 import { pairs } from '../sql/map-table.js'
 import type { FlowRun } from '../model/flow-run.js'
-import { encodeTime } from '../model/values.js'
 import type { Scope } from '../session.js'
 import { insertStates } from './insert-states.js'
 
@@ -29,30 +28,32 @@ export async function enterStates(
   now: Date | undefined,
 ): Promise<FlowRun[]> {
   if (runs.length === 0) return []
-  const timestamp = now ?? new Date()
   const { db, dialect, tables } = scope
   const name = state.name ?? defaultStateName(state.type)
-  const stateIds = await insertStates(
+  const states = await insertStates(
     scope,
     runs.map((run) => ({
       ...state,
       name,
-      timestamp,
       flowRunId: run.id,
       scheduledTime: run.nextScheduledStartTime ?? run.expectedStartTime,
     })),
-    timestamp,
+    now,
   )
+  const stateIds = new Map(Array.from(states, ([flowRunId, { id }]) => [flowRunId, id]))
+  // As it is stored, and looked up by its id, whatever the planner thinks of the list's size.
+  const ofState = (column: string): RawBuilder<unknown> =>
+    sql`(select ${sql.ref(`state.${column}`)} from ${tables.flow_run_state} as state where state.id = entered.value)`
   const { rows } = await sql<object>`
     with entered as materialized (${pairs(stateIds, 'uuid', dialect)})
     update ${tables.flow_run} set
       state_id = entered.value,
       state_type = ${sql.lit(state.type)},
       state_name = ${name},
-      state_timestamp = ${encodeTime(timestamp, dialect)},
+      state_timestamp = ${ofState('timestamp')},
       next_scheduled_start_time = ${state.type === 'SCHEDULED' ? startTime : sql`flow_run.next_scheduled_start_time`},
       end_time = null,
-      updated = ${encodeTime(timestamp, dialect)}
+      updated = ${ofState('updated')}
     from entered
     where flow_run.id = entered.id
     returning ${selection(flowRunColumns, dialect, 'flow_run')}

@@ -1,16 +1,19 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { StateType } from '../rules/states.js'
-import type { Dialect } from '../model/dialect.js'
 import { newId } from '../model/ids.js'
-import { encodeJson, encodeTime, withinYears } from '../model/values.js'
+import { decodeTime, encodeJson, timeAsText, withinYears } from '../model/values.js'
 import type { Scope } from '../session.js'
+import { justAfter, timeOfStatement } from '../sql/clock.js'
 
 /** A state that a flow run enters. */
 export interface NewState {
   readonly flowRunId: string
   readonly type: StateType
   readonly name: string
-  readonly timestamp: Date
+  /** Default: `now`. */
+  readonly timestamp?: Date | undefined
+  /** The run was created with this state and its time. */
+  readonly isFirst?: boolean
   readonly message?: string | null | undefined
   /** For SCHEDULED and PENDING: when the run is due. */
   readonly scheduledTime?: Date | null | undefined
@@ -19,27 +22,47 @@ export interface NewState {
 // A statement takes at most 32,766 parameters on SQLite; a state has fewer than ten.
 const BATCH_SIZE = 1000
 
-/** Inserts the rows of `flow_run_state`, and returns the id of each run's new state. */
-export async function insertStates(scope: Scope, states: readonly NewState[], now: Date): Promise<Map<string, string>> {
+/** A state that a flow run has entered. */
+export interface InsertedState {
+  readonly id: string
+  /** When it was entered. The database keeps microseconds, which have been cut off. */
+  readonly timestamp: Date
+}
+
+/**
+ * Inserts the rows of `flow_run_state`, and returns each run's new state. Runs that had a state before must be locked.
+ *
+ * @param now - Default: the clock.
+ */
+export async function insertStates(
+  scope: Scope,
+  states: readonly NewState[],
+  now: Date | undefined,
+): Promise<Map<string, InsertedState>> {
   const { db, dialect } = scope
   const rows = states.map((state) => ({
     id: newId(),
-    created: encodeTime(now, dialect),
-    updated: encodeTime(now, dialect),
+    created: timeOfStatement(now, dialect),
+    updated: timeOfStatement(now, dialect),
     type: state.type,
-    timestamp: freeTimestamp(scope, state),
+    timestamp: timestampOf(scope, state, now),
     name: state.name,
     message: state.message ?? null,
     state_details: encodeJson(stateDetails(state), dialect),
     flow_run_id: state.flowRunId,
   }))
+  const inserted = new Map<string, InsertedState>()
   for (let i = 0; i < rows.length; i += BATCH_SIZE) {
-    await db
+    const entered = await db
       .insertInto('flow_run_state')
       .values(rows.slice(i, i + BATCH_SIZE))
+      .returning(['id', 'flow_run_id', sql.raw(timeAsText('timestamp', dialect)).as('timestamp')])
       .execute()
+    for (const { id, flow_run_id, timestamp } of entered) {
+      inserted.set(flow_run_id, { id, timestamp: decodeTime(timestamp) })
+    }
   }
-  return new Map(rows.map((row) => [row.flow_run_id, row.id]))
+  return inserted
 }
 
 /**
@@ -55,27 +78,20 @@ function stateDetails({ flowRunId, type, scheduledTime }: NewState): Record<stri
 }
 
 /**
- * The state's timestamp, a few microseconds later where the run has a state in that millisecond already.
- *
- * A run has one state at a time: the table is unique on run and timestamp, which Prefect keeps in microseconds and JavaScript in
- * milliseconds. It also keeps the states of one millisecond in order.
+ * When the state was entered: at the time that is asked for, but after every state that the run had before. So history is in order,
+ * whatever clocks say and however many states are entered at one time, and unique on run and timestamp, as the table is: it keeps
+ * microseconds, of which a `Date` has lost the last digits.
  */
-function freeTimestamp({ dialect, tables }: Scope, { flowRunId, timestamp }: NewState): RawBuilder<string> {
-  const first = encodeTime(timestamp, dialect)
-  const last = dialect === 'postgres' ? first.replace('Z', '999Z') : first.replace(/000$/, '999')
-  const wanted = dialect === 'postgres' ? sql`cast(${first} as timestamptz)` : sql`${first}`
-  return sql`coalesce(
-    (select ${oneMicrosecondAfter(sql`max(timestamp)`, dialect)} from ${tables.flow_run_state}
-     where flow_run_id = ${flowRunId} and timestamp >= ${wanted} and timestamp <= ${last}),
-    ${wanted})`
-}
-
-function oneMicrosecondAfter(time: RawBuilder<unknown>, dialect: Dialect): RawBuilder<unknown> {
-  if (dialect === 'postgres') return sql`${time} + interval '1 microsecond'`
-  const millisecond = sql`substr(${time}, 1, 23)`
-  const microseconds = sql`substr(${time}, 24)`
-  return sql`case
-    when ${microseconds} = '999' then strftime('%Y-%m-%d %H:%M:%f', ${millisecond}, '+0.001 seconds') || '000'
-    else ${millisecond} || printf('%03d', cast(${microseconds} as integer) + 1)
-  end`
+function timestampOf(
+  { dialect, tables }: Scope,
+  { flowRunId, timestamp, isFirst = false }: NewState,
+  now: Date | undefined,
+): RawBuilder<string> {
+  const wanted = timeOfStatement(timestamp ?? now, dialect)
+  // Its states went with whatever run had its id before; on SQLite only where foreign keys are enforced.
+  if (isFirst && dialect === 'postgres') return wanted
+  const before = [sql`(select max(timestamp) from ${tables.flow_run_state} where flow_run_id = ${flowRunId})`]
+  // Of a run whose history was not kept, this is all that is known.
+  if (!isFirst) before.push(sql`(select state_timestamp from ${tables.flow_run} where id = ${flowRunId})`)
+  return justAfter(before, wanted, dialect)
 }

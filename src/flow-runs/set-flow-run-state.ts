@@ -1,19 +1,19 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import { z } from 'zod'
 import { FlowRunNotFoundError } from '../errors.js'
-import { enterState, runningMilliseconds } from '../rules/enter-state.js'
+import { enterState, nextStartIn, runningMilliseconds } from '../rules/enter-state.js'
 import { defaultStateName } from '../rules/states.js'
-import { check, idSchema, lateNowShape, type NowOption } from '../model/checks.js'
+import { check, idSchema, nowShape, type NowOption } from '../model/checks.js'
 import { encode } from '../model/columns.js'
 import { flowRunColumns } from '../model/flow-run.js'
 import { type FlowRunStateInput, flowRunStateSchema } from '../model/flow-run-state.js'
 import type { FlowRun } from '../model/flow-run.js'
-import { lengthened } from '../model/values.js'
+import { decodeTime, lengthened, timeAsText } from '../model/values.js'
 import { type RequiredTables, type Session, write } from '../session.js'
 import { insertStates } from './insert-states.js'
 import { selectFlowRuns } from './select-flow-runs.js'
 
-const optionsSchema = z.strictObject(lateNowShape)
+const optionsSchema = z.strictObject(nowShape)
 
 /**
  * Puts a flow run in a state, and keeps the state in `flow_run_state`.
@@ -41,40 +41,37 @@ export async function setFlowRunState<DB extends RequiredTables>(
 ): Promise<FlowRun> {
   const flowRunId = check(idSchema, id, 'id')
   const { type, name, timestamp, scheduledTime, message } = check(flowRunStateSchema, state)
-  const { now: given } = check(optionsSchema, options)
+  const { now } = check(optionsSchema, options)
 
   return await write(session, async (scope) => {
     const lock = scope.dialect === 'postgres' ? sql`for no key update` : sql``
     const [run] = await selectFlowRuns(scope, sql`run.id = ${flowRunId}`, lock)
     if (run === undefined) throw new FlowRunNotFoundError(flowRunId)
 
-    const now = given ?? new Date()
-    const facts = enterState(run, { type, name, timestamp: timestamp ?? now, scheduledTime })
-    const stateIds = await insertStates(
-      scope,
-      [
-        {
-          flowRunId,
-          type,
-          name: facts.stateName ?? defaultStateName(type),
-          timestamp: timestamp ?? now,
-          message,
-          scheduledTime: facts.nextScheduledStartTime,
-        },
-      ],
-      now,
-    )
-    const changes = { ...facts, stateId: stateIds.get(flowRunId) ?? null, updated: now }
-    const running = runningMilliseconds(run, timestamp ?? now)
-    await scope.db
+    // The state goes first, since only the database knows when it was entered.
+    const isDueAt = nextStartIn(run, { type, scheduledTime })
+    const state = { flowRunId, type, name: name ?? defaultStateName(type), timestamp, message, scheduledTime: isDueAt }
+    const entered = (await insertStates(scope, [state], now)).get(flowRunId)
+    if (entered === undefined) throw new Error(`The state of flow run ${flowRunId} was not inserted`)
+    const changes = {
+      ...enterState(run, { type, name, timestamp: entered.timestamp, scheduledTime }),
+      stateId: entered.id,
+    }
+    const ofState = (column: 'timestamp' | 'updated'): RawBuilder<string> =>
+      sql`(select ${sql.ref(`state.${column}`)} from ${scope.tables.flow_run_state} as state where state.id = ${entered.id})`
+    const running = runningMilliseconds(run, entered.timestamp)
+    const updated = await scope.db
       .updateTable('flow_run')
       .set({
         ...encode(flowRunColumns, changesOf(run, changes), scope.dialect),
+        state_timestamp: ofState('timestamp'),
         ...(running > 0 && { total_run_time: lengthened('total_run_time', running, scope.dialect) }),
+        updated: ofState('updated'),
       })
       .where('id', '=', flowRunId)
-      .execute()
-    return { ...run, ...changes }
+      .returning(sql.raw(timeAsText('updated', scope.dialect)).as('updated'))
+      .executeTakeFirst()
+    return { ...run, ...changes, updated: decodeTime(updated?.updated) }
   })
 }
 

@@ -110,21 +110,18 @@ export function jsonObjectOf(
 
 /** What every function takes that asks the time. */
 export interface NowOption {
-  /** What time it is. Default: the clock. */
+  /**
+   * What time it is. Default: the clock of the database on PostgreSQL, so that servers whose clocks differ agree, and of the process on
+   * SQLite, read when the function holds its locks. Give it in tests only.
+   */
   now?: Date | undefined
 }
 
 /** The shape of {@link NowOption}, to be spread into a schema of options. */
-export const nowShape: { now: z.ZodPrefault<z.ZodType<Date, Date>> } = { now: timeSchema.prefault(() => new Date()) }
-
-/**
- * The same, for functions that take locks first: without `now` they read the clock when they hold them, so that the states of a
- * run are in the order in which it entered them.
- */
-export const lateNowShape: { now: z.ZodOptional<z.ZodType<Date, Date>> } = { now: timeSchema.optional() }
+export const nowShape: { now: z.ZodOptional<z.ZodType<Date, Date>> } = { now: timeSchema.optional() }
 
 /** Options that are nothing but {@link NowOption}. */
-export const nowOptionSchema: z.ZodType<{ now: Date }, NowOption> = z.strictObject(nowShape)
+export const nowOptionSchema: z.ZodType<NowOption, NowOption> = z.strictObject(nowShape)
 
 /** A function of the host. */
 export function callbackSchema<F>(): z.ZodType<F, F> {

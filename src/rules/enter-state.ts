@@ -40,8 +40,7 @@ export interface EnteredState {
  */
 export function enterState(run: FlowRunFacts, state: EnteredState): FlowRunFacts {
   const { type, timestamp } = state
-  const isDueAt =
-    type === 'SCHEDULED' && state.scheduledTime !== undefined ? state.scheduledTime : run.nextScheduledStartTime
+  const isDueAt = nextStartIn(run, state)
   const isWaiting = type === 'SCHEDULED' || type === 'PENDING'
   return {
     stateType: type,
@@ -53,6 +52,14 @@ export function enterState(run: FlowRunFacts, state: EnteredState): FlowRunFacts
     startTime: run.startTime ?? (type === 'RUNNING' ? timestamp : null),
     endTime: isTerminal(type) ? timestamp : null,
   }
+}
+
+/** When a flow run is due after it entered a state: SCHEDULED takes the scheduled time, and all else leaves it as it was. */
+export function nextStartIn(
+  run: Pick<FlowRunFacts, 'nextScheduledStartTime'>,
+  { type, scheduledTime }: Pick<EnteredState, 'type' | 'scheduledTime'>,
+): Date | null {
+  return type === 'SCHEDULED' && scheduledTime !== undefined ? scheduledTime : run.nextScheduledStartTime
 }
 
 /**

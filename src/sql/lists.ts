@@ -146,6 +146,12 @@ export function hasAllTexts(column: string, texts: readonly string[], dialect: D
       ) = ${sql.lit(new Set(texts).size)}`
 }
 
+/** The records of these ids, in the order of the ids: `returning` has none. */
+export function inOrder<R extends { readonly id: string }>(ids: readonly string[], records: readonly R[]): R[] {
+  const byId = new Map(records.map((record) => [record.id, record]))
+  return ids.map((id) => byId.get(id)).filter((record) => record !== undefined)
+}
+
 /** All of the conditions hold; true when there is none. */
 export function and(conditions: readonly Condition[]): Condition {
   return conditions.length === 0 ? always() : sql`(${sql.join(conditions, sql` and `)})`

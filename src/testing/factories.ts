@@ -9,6 +9,7 @@ import type { FlowRun } from '../model/flow-run.js'
 import type { WorkPool } from '../model/work-pool.js'
 import type { WorkQueue } from '../model/work-queue.js'
 import { open, type RequiredTables, type Session } from '../session.js'
+import { readClock } from '../sql/clock.js'
 import { countWorkPools } from '../work-pools/count-work-pools.js'
 import { createWorkPool } from '../work-pools/create-work-pool.js'
 import { readWorkPoolByName } from '../work-pools/read-work-pool-by-name.js'
@@ -125,11 +126,13 @@ export async function makeFlowRuns<DB extends RequiredTables>(
 ): Promise<FlowRun[]> {
   const length = check(countSchema, count, 'count')
   const { now } = check(nowOptionSchema, options)
-  return await open(session, async ({ db }) => {
+  return await open(session, async (scope) => {
+    const { db } = scope
     const first = (await countFlowRuns(db)) + 1
+    const dueTime = await readClock(scope, now)
     const inputs = Array.from({ length }, (_, index) =>
       withDefaults<FlowRunCreate>(
-        { name: `run-${first + index}`, nextScheduledStartTime: now },
+        { name: `run-${first + index}`, nextScheduledStartTime: dueTime },
         typeof input === 'function' ? input(index) : input,
       ),
     )

@@ -3,7 +3,8 @@ import { z } from 'zod'
 import { setFlowRunState } from '../flow-runs/set-flow-run-state.js'
 import { check, type NowOption, nowShape } from '../model/checks.js'
 import type { FlowRun } from '../model/flow-run.js'
-import type { RequiredTables, Session } from '../session.js'
+import { open, type RequiredTables, type Session } from '../session.js'
+import { readClock } from '../sql/clock.js'
 import { addDuration, durationSchema } from './durations.js'
 
 // Each is a call of `setFlowRunState`, and throws what that throws.
@@ -142,6 +143,8 @@ export async function retryFlowRun<DB extends RequiredTables>(
   options: RetryFlowRunOptions = {},
 ): Promise<FlowRun> {
   const { in: wait, now } = check(retryOptionsSchema, options)
-  const scheduledTime = addDuration(now, wait ?? {})
-  return await setFlowRunState(session, id, { type: 'SCHEDULED', name: 'AwaitingRetry', scheduledTime }, { now })
+  return await open(session, async (scope) => {
+    const scheduledTime = addDuration(await readClock(scope, now), wait ?? {})
+    return await setFlowRunState(scope.db, id, { type: 'SCHEDULED', name: 'AwaitingRetry', scheduledTime }, { now })
+  })
 }

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { z } from 'zod'
 import { LATE_STATE_NAME } from '../rules/states.js'
-import { check, countSchema, lateNowShape, type NowOption, timeSchema } from '../model/checks.js'
+import { check, countSchema, nowShape, type NowOption, timeSchema } from '../model/checks.js'
 import { isOnTime, isScheduled } from '../sql/runs.js'
 import type { Condition } from '../sql/lists.js'
 import type { FlowRun } from '../model/flow-run.js'
@@ -23,7 +23,7 @@ const DEFAULT_LIMIT = 400
 const optionsSchema = z.strictObject({
   scheduledBefore: timeSchema,
   limit: countSchema.default(DEFAULT_LIMIT),
-  ...lateNowShape,
+  ...nowShape,
 })
 
 /**

@@ -1,8 +1,10 @@
 import { sql } from 'kysely'
 import { z } from 'zod'
 import { callbackSchema, check, type NowOption, nowShape, timeSchema } from '../model/checks.js'
-import { hasAnyId } from '../sql/lists.js'
-import type { WorkQueue } from '../model/work-queue.js'
+import { decode, selection } from '../model/columns.js'
+import { timeOfStatement } from '../sql/clock.js'
+import { hasAnyId, inOrder } from '../sql/lists.js'
+import { type WorkQueue, workQueueColumns } from '../model/work-queue.js'
 import { encodeTime } from '../model/values.js'
 import { type RequiredTables, type Session, write } from '../session.js'
 import { selectWorkQueues } from '../work-queues/select-work-queues.js'
@@ -52,12 +54,16 @@ export async function markWorkQueuesNotReady<DB extends RequiredTables>(
     )
     if (stale.length === 0) return []
     const ids = stale.map(({ id }) => id)
-    await sql`
-      update ${tables.work_queue} as queue
-      set status = 'NOT_READY', updated = ${encodeTime(now, dialect)}
-      where ${hasAnyId('queue.id', ids, dialect)}
+    const { rows } = await sql<object>`
+      update ${tables.work_queue}
+      set status = 'NOT_READY', updated = ${timeOfStatement(now, dialect)}
+      where ${hasAnyId('work_queue.id', ids, dialect)}
+      returning ${selection(workQueueColumns, dialect, 'work_queue')}
     `.execute(db)
-    return stale.map((queue): WorkQueue => ({ ...queue, status: 'NOT_READY', updated: now }))
+    return inOrder(
+      ids,
+      rows.map((row) => decode(workQueueColumns, row)),
+    )
   })
   await emitEach(queues, emitStatusChange)
   return queues

@@ -3,9 +3,9 @@ import { z } from 'zod'
 import { check, countSchema, type NowOption, nowShape } from '../model/checks.js'
 import { decode, selection } from '../model/columns.js'
 import { workerColumns } from '../model/worker.js'
-import { hasAnyId } from '../sql/lists.js'
+import { timeOfStatement } from '../sql/clock.js'
+import { hasAnyId, inOrder } from '../sql/lists.js'
 import type { Worker } from '../model/worker.js'
-import { encodeTime } from '../model/values.js'
 import { type RequiredTables, type Scope, type Session, write } from '../session.js'
 
 /** When a worker counts as gone. */
@@ -59,11 +59,15 @@ export async function markWorkersOffline<DB extends RequiredTables>(
     const silent = rows.map((row) => decode(workerColumns, row))
     const ids = silent.map(({ id }) => id)
     if (ids.length === 0) return []
-    await sql`
-      update ${tables.worker} as worker set status = 'OFFLINE', updated = ${encodeTime(now, dialect)}
+    const { rows: written } = await sql<object>`
+      update ${tables.worker} set status = 'OFFLINE', updated = ${timeOfStatement(now, dialect)}
       where ${hasAnyId('worker.id', ids, dialect)}
+      returning ${selection(workerColumns, dialect, 'worker')}
     `.execute(db)
-    return silent.map((worker): Worker => ({ ...worker, status: 'OFFLINE', updated: now }))
+    return inOrder(
+      ids,
+      written.map((row) => decode(workerColumns, row)),
+    )
   })
 }
 
@@ -71,11 +75,12 @@ export async function markWorkersOffline<DB extends RequiredTables>(
 function wasSilentFor(
   interval: RawBuilder<unknown>,
   multiple: number,
-  now: Date,
+  now: Date | undefined,
   dialect: Scope['dialect'],
 ): RawBuilder<unknown> {
-  const time = encodeTime(now, dialect)
+  const time = timeOfStatement(now, dialect)
   return dialect === 'postgres'
-    ? sql`extract(epoch from cast(${time} as timestamptz) - worker.last_heartbeat_time) > cast(${interval} as bigint) * ${sql.lit(multiple)}`
+    ? // Apart, since `infinity` cannot be subtracted before PostgreSQL 17.
+      sql`extract(epoch from ${time}) - extract(epoch from worker.last_heartbeat_time) > cast(${interval} as bigint) * ${sql.lit(multiple)}`
     : sql`worker.last_heartbeat_time < strftime('%Y-%m-%d %H:%M:%f', ${time}, '-' || (${interval} * ${sql.lit(multiple)}) || ' seconds') || '000'`
 }

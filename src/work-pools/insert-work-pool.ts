@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import {
   DEFAULT_AGENT_WORK_POOL_TYPE,
   DEFAULT_WORK_QUEUE_DESCRIPTION,
@@ -11,7 +12,9 @@ import { newId } from '../model/ids.js'
 import type { WorkPoolCreate } from '../model/work-pool.js'
 import type { WorkPool } from '../model/work-pool.js'
 import type { WorkQueue } from '../model/work-queue.js'
+import { decodeTime, timeAsText } from '../model/values.js'
 import type { Scope } from '../session.js'
+import { timeOfStatement } from '../sql/clock.js'
 
 /** A work pool and the queue it was created with. */
 export interface NewWorkPool {
@@ -23,15 +26,13 @@ export interface NewWorkPool {
 export async function insertWorkPool(
   { db, dialect }: Scope,
   input: WorkPoolCreate,
-  now: Date,
+  now: Date | undefined,
 ): Promise<NewWorkPool | undefined> {
   const type = input.type ?? DEFAULT_AGENT_WORK_POOL_TYPE
   const isPaused = input.isPaused ?? false
   const defaultQueueId = newId()
-  const pool: WorkPool = {
+  const pool: Omit<WorkPool, 'created' | 'updated'> = {
     id: newId(),
-    created: now,
-    updated: now,
     name: input.name,
     description: input.description ?? null,
     type,
@@ -44,10 +45,8 @@ export async function insertWorkPool(
     lastStatusEventId: null,
     storageConfiguration: input.storageConfiguration ?? {},
   }
-  const defaultQueue: WorkQueue = {
+  const defaultQueue: Omit<WorkQueue, 'created' | 'updated'> = {
     id: defaultQueueId,
-    created: now,
-    updated: now,
     name: DEFAULT_WORK_QUEUE_NAME,
     description: DEFAULT_WORK_QUEUE_DESCRIPTION,
     isPaused: false,
@@ -60,17 +59,20 @@ export async function insertWorkPool(
   }
 
   // The pool and its default queue refer to each other, so the pool's reference comes last.
+  const time = timeOfStatement(now, dialect)
   const inserted = await db
     .insertInto('work_pool')
-    .values(encode(workPoolColumns, { ...pool, defaultQueueId: null }, dialect))
+    .values({ ...encode(workPoolColumns, { ...pool, defaultQueueId: null }, dialect), created: time, updated: time })
     .onConflict((conflict) => conflict.column('name').doNothing())
-    .returning('id')
-    .execute()
-  if (inserted.length === 0) return undefined
+    .returning(sql.raw(timeAsText('created', dialect)).as('created'))
+    .executeTakeFirst()
+  if (inserted === undefined) return undefined
+  const created = decodeTime(inserted.created)
+  const times = { created, updated: created }
   await db
     .insertInto('work_queue')
-    .values(encode(workQueueColumns, defaultQueue, dialect))
+    .values(encode(workQueueColumns, { ...defaultQueue, ...times }, dialect))
     .execute()
   await db.updateTable('work_pool').set({ default_queue_id: defaultQueueId }).where('id', '=', pool.id).execute()
-  return { pool, defaultQueue }
+  return { pool: { ...pool, ...times }, defaultQueue: { ...defaultQueue, ...times } }
 }

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { WorkQueueExistsError } from '../errors.js'
 import { firstFreePriority } from '../rules/first-free-priority.js'
 import { initialWorkQueueStatus } from '../rules/work-queue-status.js'
@@ -6,7 +7,9 @@ import { workQueueColumns } from '../model/work-queue.js'
 import { newId } from '../model/ids.js'
 import type { QueueFilterInput, WorkQueueCreate } from '../model/work-queue.js'
 import type { QueueFilter, WorkQueue } from '../model/work-queue.js'
+import { decodeTime, timeAsText } from '../model/values.js'
 import type { Scope } from '../session.js'
+import { timeOfStatement } from '../sql/clock.js'
 import { lockWorkQueues } from '../locks.js'
 import { readPriorities, rebalance, writePriorities } from './priorities.js'
 
@@ -20,17 +23,15 @@ export async function insertWorkQueue(
   scope: Scope,
   workPoolId: string,
   input: WorkQueueCreate,
-  now: Date,
+  now: Date | undefined,
 ): Promise<WorkQueue> {
   const others = await readPriorities(scope, workPoolId)
   const id = newId()
   const priority = input.priority ?? firstFreePriority(others.map((queue) => queue.priority))
   const changes = rebalance([...others, { id, priority }], new Map([[id, priority]]), 'priority')
 
-  const queue: WorkQueue = {
+  const queue: Omit<WorkQueue, 'created' | 'updated'> = {
     id,
-    created: now,
-    updated: now,
     name: input.name,
     description: input.description ?? '',
     isPaused: input.isPaused ?? false,
@@ -41,16 +42,18 @@ export async function insertWorkQueue(
     lastPolled: input.lastPolled ?? null,
     status: initialWorkQueueStatus(input),
   }
+  const time = timeOfStatement(now, scope.dialect)
   const inserted = await scope.db
     .insertInto('work_queue')
-    .values(encode(workQueueColumns, queue, scope.dialect))
+    .values({ ...encode(workQueueColumns, queue, scope.dialect), created: time, updated: time })
     .onConflict((conflict) => conflict.columns(['work_pool_id', 'name']).doNothing())
-    .returning('id')
-    .execute()
-  if (inserted.length === 0) throw new WorkQueueExistsError(input.name, workPoolId)
+    .returning(sql.raw(timeAsText('created', scope.dialect)).as('created'))
+    .executeTakeFirst()
+  if (inserted === undefined) throw new WorkQueueExistsError(input.name, workPoolId)
   await lockWorkQueues(scope, [...changes.keys()])
   await writePriorities(scope, changes, now)
-  return queue
+  const created = decodeTime(inserted.created)
+  return { ...queue, created, updated: created }
 }
 
 /** A tag filter as it is stored: both keys, `null` where absent. */

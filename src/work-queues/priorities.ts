@@ -3,8 +3,9 @@ import { InvalidInputError } from '../errors.js'
 import { type PrioritizedQueue, rebalancePriorities } from '../rules/rebalance-priorities.js'
 import { MAX_INTEGER } from '../model/checks.js'
 import { pairs } from '../sql/map-table.js'
-import { decodeInteger, encodeTime } from '../model/values.js'
+import { decodeInteger } from '../model/values.js'
 import type { Scope } from '../session.js'
+import { timeOfStatement } from '../sql/clock.js'
 
 /** The priorities in a pool. The pool must be locked: only so do they hold until they are written. */
 export async function readPriorities({ db, tables }: Scope, workPoolId: string): Promise<PrioritizedQueue[]> {
@@ -37,13 +38,13 @@ export function rebalance(
 export async function writePriorities(
   { db, dialect, tables }: Scope,
   changes: ReadonlyMap<string, number>,
-  now: Date,
+  now: Date | undefined,
 ): Promise<void> {
   if (changes.size === 0) return
   await sql`
     with change as materialized (${pairs(changes, 'integer', dialect)})
     update ${tables.work_queue} as queue
-    set priority = change.value, updated = ${encodeTime(now, dialect)}
+    set priority = change.value, updated = ${timeOfStatement(now, dialect)}
     from change
     where queue.id = change.id
   `.execute(db)

@@ -3,6 +3,7 @@ import { WorkQueueNotFoundError } from '../errors.js'
 import { DEFAULT_HEALTH_CHECK_POLICY, evaluateHealth, type WorkQueueHealthPolicy } from '../rules/evaluate-health.js'
 import { decodeAt } from '../model/columns.js'
 import { check, idSchema, type NowOption, nowOptionSchema } from '../model/checks.js'
+import { clockAsText } from '../sql/clock.js'
 import { isLate, membership } from '../sql/runs.js'
 import { decodeInteger, decodeTime, timeAsText } from '../model/values.js'
 import { open, type RequiredTables, type Session } from '../session.js'
@@ -43,8 +44,8 @@ export async function readWorkQueueStatus<DB extends RequiredTables>(
       (isMember): RawBuilder<unknown> =>
         sql`(select count(*) from ${tables.flow_run} as run where ${isMember} and ${isLate})`,
     )
-    const { rows } = await sql<{ lastPolled: unknown; lateRunsCount: unknown }>`
-    select ${sql.raw(timeAsText('queue.last_polled', dialect))} as "lastPolled", ${sql.join(lateRuns, sql` + `)} as "lateRunsCount"
+    const { rows } = await sql<{ clock: unknown; lastPolled: unknown; lateRunsCount: unknown }>`
+    select ${clockAsText(dialect)} as clock, ${sql.raw(timeAsText('queue.last_polled', dialect))} as "lastPolled", ${sql.join(lateRuns, sql` + `)} as "lateRunsCount"
     from ${tables.work_queue} as queue
     where queue.id = ${workQueueId}
   `.execute(db)
@@ -55,7 +56,7 @@ export async function readWorkQueueStatus<DB extends RequiredTables>(
     const lateRunsCount = decodeInteger(row.lateRunsCount)
     const healthCheckPolicy = { ...DEFAULT_HEALTH_CHECK_POLICY }
     return {
-      healthy: evaluateHealth(healthCheckPolicy, { lateRunsCount, lastPolled }, now),
+      healthy: evaluateHealth(healthCheckPolicy, { lateRunsCount, lastPolled }, now ?? decodeTime(row.clock)),
       lateRunsCount,
       lastPolled,
       healthCheckPolicy,

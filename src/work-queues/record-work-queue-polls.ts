@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { z } from 'zod'
 import { check, idSchema, type NowOption, nowShape } from '../model/checks.js'
 import { encodeIdList, hasAnyId, isAmongIds } from '../sql/lists.js'
-import { encodeTime } from '../model/values.js'
+import { laterOf, timeOfWriting } from '../sql/clock.js'
 import { open, type RequiredTables, type Scope, type Session, transact } from '../session.js'
 import { lockWorkQueues } from '../locks.js'
 
@@ -58,12 +58,12 @@ async function writePolls(
   { db, dialect, tables }: Scope,
   ids: readonly string[],
   readyIds: readonly string[],
-  now: Date,
+  now: Date | undefined,
 ): Promise<void> {
-  const time = encodeTime(now, dialect)
+  const time = timeOfWriting(now, dialect)
   await sql`
     update ${tables.work_queue} as queue set
-      last_polled = ${time},
+      last_polled = ${laterOf(sql`queue.last_polled`, time, dialect)},
       updated = ${time},
       status = case
         when ${isAmongIds('queue.id', sql`${encodeIdList(readyIds, dialect)}`, dialect)} and not queue.is_paused then 'READY' else queue.status

@@ -8,6 +8,8 @@ import { encode } from '../model/columns.js'
 import { workQueueColumns } from '../model/work-queue.js'
 import { type WorkQueueUpdate, workQueueUpdateSchema } from '../model/work-queue.js'
 import type { WorkQueue } from '../model/work-queue.js'
+import { decodeTime, timeAsText } from '../model/values.js'
+import { readClock, timeOfStatement } from '../sql/clock.js'
 import { type RequiredTables, type Scope, type Session, write } from '../session.js'
 import { toQueueFilter } from './insert-work-queue.js'
 import { or } from '../sql/lists.js'
@@ -70,14 +72,16 @@ async function applyUpdate(
   scope: Scope,
   id: string,
   patch: WorkQueueUpdate,
-  now: Date,
+  now: Date | undefined,
 ): Promise<{ queue: WorkQueue; statusChanged: boolean } | undefined> {
   const locked = await lockForUpdate(scope, id, patch)
   if (locked === undefined) return undefined
   const { current, moved } = locked
 
-  const status = nextWorkQueueStatus(current, patch, now)
-  const changes: Partial<WorkQueue> = { updated: now }
+  // The status depends on the time only where a queue is unpaused, so no other update has to ask for it.
+  const isUnpaused = current.status === 'PAUSED' && patch.isPaused === false
+  const status = nextWorkQueueStatus(current, patch, isUnpaused ? await readClock(scope, now) : (now ?? new Date()))
+  const changes: Partial<WorkQueue> = {}
   if (patch.name !== undefined) changes.name = patch.name
   if (patch.description !== undefined) changes.description = patch.description ?? ''
   if (patch.isPaused !== undefined) changes.isPaused = patch.isPaused
@@ -87,11 +91,18 @@ async function applyUpdate(
   if (patch.lastPolled !== undefined) changes.lastPolled = patch.lastPolled
   if (status !== undefined) changes.status = status
 
-  const row = encode(workQueueColumns, changes, scope.dialect)
-  await scope.db.updateTable('work_queue').set(row).where('id', '=', id).execute()
+  const row = { ...encode(workQueueColumns, changes, scope.dialect), updated: timeOfStatement(now, scope.dialect) }
+  const written = await scope.db
+    .updateTable('work_queue')
+    .set(row)
+    .where('id', '=', id)
+    .returning(sql.raw(timeAsText('updated', scope.dialect)).as('updated'))
+    .executeTakeFirst()
+  if (written === undefined) return undefined
   moved.delete(id)
   await writePriorities(scope, moved, now)
-  return { queue: { ...current, ...changes }, statusChanged: status !== undefined }
+  const queue = { ...current, ...changes, updated: decodeTime(written.updated) }
+  return { queue, statusChanged: status !== undefined }
 }
 
 interface LockedWorkQueue {

@@ -8,7 +8,8 @@ import { workerColumns } from '../model/worker.js'
 import type { Condition } from '../sql/lists.js'
 import { newId } from '../model/ids.js'
 import type { Worker } from '../model/worker.js'
-import { decodeBoolean, encodeTime } from '../model/values.js'
+import { decodeBoolean } from '../model/values.js'
+import { laterOf, timeOfStatement, timeOfWriting } from '../sql/clock.js'
 import { type RequiredTables, type Scope, type Session, write } from '../session.js'
 import { selectWorkPools } from '../work-pools/select-work-pools.js'
 import { type WorkPoolStatusOptions, workPoolStatusShape } from '../work-pools/update-work-pool.js'
@@ -63,7 +64,7 @@ interface Beat {
   readonly workPoolId: string
   readonly name: string
   readonly heartbeatIntervalSeconds: number | undefined
-  readonly now: Date
+  readonly now: Date | undefined
 }
 
 interface Recorded {
@@ -155,17 +156,17 @@ async function announce({ db }: Scope, workPoolId: string): Promise<boolean> {
 }
 
 function valuesOf({ dialect }: Scope, { now, heartbeatIntervalSeconds }: Beat): Record<'time' | 'interval', Fragment> {
-  const time = sql`${encodeTime(now, dialect)}`
   return {
-    time: dialect === 'postgres' ? sql`cast(${time} as timestamptz)` : time,
+    time: timeOfStatement(now, dialect),
     interval: heartbeatIntervalSeconds === undefined ? sql`null` : sql.lit(heartbeatIntervalSeconds),
   }
 }
 
 function signOfLife(scope: Scope, beat: Beat): Fragment {
-  const { time, interval } = valuesOf(scope, beat)
+  const { interval } = valuesOf(scope, beat)
+  const time = timeOfWriting(beat.now, scope.dialect)
   return sql`
-    last_heartbeat_time = ${time},
+    last_heartbeat_time = ${laterOf(sql`worker.last_heartbeat_time`, time, scope.dialect)},
     heartbeat_interval_seconds = coalesce(${interval}, worker.heartbeat_interval_seconds),
     status = 'ONLINE'`
 }

@@ -67,10 +67,15 @@ describeOnDatabases('recordWorkQueuePolls', (t) => {
     expect(await readWorkQueue(t.db, id)).toMatchObject({ status: 'READY', lastPolled: now })
   })
 
-  test('may set an earlier time', async () => {
-    const id = await t.make.queue({ last_polled: now })
-    await recordWorkQueuePolls(t.db, { polledWorkQueueIds: [id], readyWorkQueueIds: [], now: addSeconds(now, -5) })
-    expect((await readWorkQueue(t.db, id))?.lastPolled).toEqual(addSeconds(now, -5))
+  test('never sets an earlier time: a server whose clock is slow does not undo what another has recorded', async () => {
+    const [a, b] = await makeQueues(['NOT_READY', 'NOT_READY'])
+    for (const ids of [[a], [a, b]] as string[][]) {
+      await recordWorkQueuePolls(t.db, { polledWorkQueueIds: ids, readyWorkQueueIds: [], now })
+      await recordWorkQueuePolls(t.db, { polledWorkQueueIds: ids, readyWorkQueueIds: ids, now: addSeconds(now, -5) })
+      for (const id of ids) {
+        expect(await readWorkQueue(t.db, id)).toMatchObject({ status: 'READY', lastPolled: now })
+      }
+    }
   })
 
   test('no ids change nothing', async () => {
