@@ -4,7 +4,7 @@ import { parseISO } from 'date-fns'
 import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { z } from 'zod'
-import { BadRequestBody, toDetail } from './details.js'
+import { BadRequestBody, type Detail, toDetail } from './details.js'
 import { isObject, type Json, renameKeys, toCamelCase } from './keys.js'
 import { toUuid } from './path.js'
 
@@ -12,6 +12,9 @@ import { toUuid } from './path.js'
 export async function readOptions<T>(c: Context, schema: z.ZodType<T>): Promise<T> {
   return await readBody(c, schema, {})
 }
+
+// Keys that are not known come last, as pydantic has them.
+const isExtra = ({ type }: Detail): number => Number(type === 'extra_forbidden')
 
 /** Reads and checks a request's body. */
 export async function readBody<T>(c: Context, schema: z.ZodType<T>, fallback?: object): Promise<T> {
@@ -27,14 +30,18 @@ export async function readBody<T>(c: Context, schema: z.ZodType<T>, fallback?: o
   c.set('body', body)
   const result = schema.safeParse(body)
   if (result.success) return result.data
+  const details = result.error.issues.flatMap((issue) => toDetail(issue, body))
   throw new BadRequestBody(
-    result.error.issues.flatMap((issue) => toDetail(issue, body)),
+    details.toSorted((a, b) => isExtra(a) - isExtra(b)),
     body,
   )
 }
 
+/** Adds issues of the routes' own to an input, whatever else is wrong with it. */
+type ExtraCheck = (input: Json, context: z.RefinementCtx) => void
+
 /** Checks a record's input: keys and times as Prefect has them become the library's. */
-export function fromJson<T>(schema: z.ZodType<T>): z.ZodType<T> {
+export function fromJson<T>(schema: z.ZodType<T>, check?: ExtraCheck): z.ZodType<T> {
   return z.record(z.string(), z.unknown()).transform((body, context) => {
     const input = toInput(body, context)
     if ('lastPolled' in input) input['lastPolled'] = toDate(input['lastPolled'])
@@ -43,6 +50,7 @@ export function fromJson<T>(schema: z.ZodType<T>): z.ZodType<T> {
       if (Array.isArray(filter['deploymentIds'])) filter['deploymentIds'] = filter['deploymentIds'].map(toUuid)
       input['filter'] = filter
     }
+    check?.(input, context)
     return checkWith(schema, input, context)
   })
 }

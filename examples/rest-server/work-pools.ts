@@ -25,8 +25,8 @@ import { checkJobTemplate } from './job-template.js'
 import { poolToJson, runToJson, slotToJson } from './to-json.js'
 import { recordPolls } from './work-queues.js'
 
-const createBody = fromJson(workPoolCreateSchema.superRefine(checkJobTemplate))
-const updateBody = fromJson(workPoolUpdateSchema.omit({ status: true }).superRefine(checkJobTemplate))
+const createBody = fromJson(workPoolCreateSchema, checkJobTemplate)
+const updateBody = fromJson(workPoolUpdateSchema.omit({ status: true }), checkJobTemplate)
 const filter = filterFromJson(workPoolFilterSchema)
 const filterBody = z.object({ work_pools: filter, ...page })
 const countBody = z.object({ work_pools: filter })

@@ -175,6 +175,12 @@ describeOnDatabases(
       const refused = await send('POST', '/work_pools/', withVariables({ properties }))
       expect(refused.status).toBe(422)
       expect(refused.body.exception_detail[0].msg).toContain('undeclared variable(s): tag.')
+      await createWorkPool(t.db, { name: 'other' })
+      const patched = await send('PATCH', '/work_pools/other', { name: 'other', base_job_template: { a: 1 } })
+      expect(patched.body.exception_detail).toMatchObject([
+        { type: 'value_error', loc: ['body', 'base_job_template'] },
+        { type: 'extra_forbidden', loc: ['body', 'name'] },
+      ])
       const complete = withVariables({ properties: { ...properties, tag: {} } })
       expect((await send('POST', '/work_pools/', complete)).status).toBe(201)
       expect((await send('PATCH', '/work_pools/t', { base_job_template: {} })).status).toBe(204)
