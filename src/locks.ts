@@ -34,6 +34,69 @@ import { type Condition, hasAnyId } from './sql/lists.js'
 // them to its end; who deletes, renames or gives a limit closes the gate: waits for the claims that have passed, while later ones wait behind.
 // So few gates, since the table of all locks of a server has room for 6,400 as it is configured, and a claim may go over a thousand pools.
 
+/** A queue that a claim may take runs of. */
+export interface EnteredQueue {
+  readonly workQueueId: string
+  readonly workPoolId: string
+  readonly isQueueLimited: boolean
+  readonly isPoolLimited: boolean
+}
+
+/**
+ * Passes the gates of queues' pools, for a claim, and holds queues and pools so that they stay and are given no limit. Returns those that
+ * there are. What has a limit is to be held by {@link takeTurns} next, pools first.
+ *
+ * One statement, also where it has to wait at a gate: a limit given meanwhile is seen by the lock.
+ *
+ * @param gatesOf - The queues through whose pools' gates to pass. Default: the same.
+ */
+export async function enterQueues(
+  { db, dialect, tables }: Scope,
+  workQueueIds: readonly string[],
+  gatesOf: readonly string[] = workQueueIds,
+): Promise<EnteredQueue[]> {
+  const gates = sql`
+    select distinct ${numberOf(sql`place.work_pool_id`)} as number from ${tables.work_queue} as place
+    where ${hasAnyId('place.id', gatesOf, dialect)} order by 1`
+  const arePassed = sql`(select count(pg_advisory_xact_lock_shared(${GATES}, gate.number)) from (${gates}) as gate) is not null`
+  const { rows } = await sql<{ workQueueId: string; workPoolId: string; ofQueue: unknown; ofPool: unknown }>`
+    select queue.id as "workQueueId", pool.id as "workPoolId",
+      queue.concurrency_limit as "ofQueue", pool.concurrency_limit as "ofPool"
+    from ${tables.work_queue} as queue join ${tables.work_pool} as pool on pool.id = queue.work_pool_id
+    where ${hasAnyId('queue.id', workQueueIds, dialect)}
+    ${dialect === 'postgres' ? sql`and ${arePassed} for key share of queue, pool` : sql``}
+  `.execute(db)
+  return rows.map(({ ofQueue, ofPool, ...ids }) => ({
+    ...ids,
+    isQueueLimited: ofQueue !== null,
+    isPoolLimited: ofPool !== null,
+  }))
+}
+
+/**
+ * Writes limited pools or queues as they are, so that claims of them go one after the other and each counts what the one before took.
+ *
+ * First the locks, in id order, then the writing: in one statement, PostgreSQL would look up each row twice and might deadlock.
+ */
+export async function takeTurns(
+  { db, dialect, tables }: Scope,
+  table: 'work_pool' | 'work_queue',
+  ids: readonly string[],
+): Promise<void> {
+  if (dialect === 'sqlite' || ids.length === 0) return
+  if (ids.length > 1) {
+    await sql`
+      select owner.id from ${tables[table]} as owner
+      where ${hasAnyId('owner.id', ids, dialect)}
+      order by owner.id
+      for no key update
+    `.execute(db)
+  }
+  await sql`update ${tables[table]} as owner set name = owner.name where ${hasAnyId('owner.id', ids, dialect)}`.execute(
+    db,
+  )
+}
+
 /** What advisory locks are told apart by. Any numbers that no host is likely to use. */
 const GATES = sql.lit(1_264_013_617)
 const HEARTBEATS = sql.lit(1_264_013_618)
@@ -149,12 +212,10 @@ export async function lockGated<T>(scope: Scope, change: GatedChange<T>): Promis
   return await lock('delete')
 }
 
-/**
- * Passes the gate of a pool if that is open, and goes on in any case: for a heartbeat, which must not wait for claims, but is often
- * followed by one in the same transaction.
- */
-export function tryGate(workPoolId: string): Condition {
-  return sql`(select pg_try_advisory_xact_lock_shared(${GATES}, ${numberOf(sql`${workPoolId}`)})) is not null`
+/** Passes the gate of a pool, before rows that a claim in the same transaction would lock later. */
+export async function passGate({ db, dialect }: Scope, workPoolId: string): Promise<void> {
+  if (dialect === 'sqlite') return
+  await sql`select pg_advisory_xact_lock_shared(${GATES}, ${numberOf(sql`${workPoolId}`)})`.execute(db)
 }
 
 /**

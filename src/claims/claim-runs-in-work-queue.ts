@@ -1,6 +1,8 @@
 import { sql } from 'kysely'
 import { z } from 'zod'
 import { WorkQueueNotFoundError } from '../errors.js'
+import { enterQueues, takeTurns } from '../locks.js'
+import type { WorkQueue } from '../model/work-queue.js'
 import { openSlots } from '../rules/open-slots.js'
 import { WORK_QUEUE_SLOT_STATES } from '../rules/states.js'
 import { enterStates } from '../flow-runs/enter-states.js'
@@ -11,7 +13,8 @@ import { open, type RequiredTables, type Scope, type Session, transact } from '.
 import { activeOfPool } from '../slots/active-of-pool.js'
 import { CLAIM_SLOTS } from '../slots/active-of-queue.js'
 import { pollWorkQueue, type RunsInWorkQueue } from '../polls/queue-poll.js'
-import { lockLimits, readLimitOwners } from './lock-limits.js'
+import { writePolls } from '../work-queues/record-work-queue-polls.js'
+import { findWorkQueue } from '../work-queues/select-work-queues.js'
 
 /** Which runs a claim asks for. */
 export interface ClaimRunsInWorkQueueOptions extends NowOption {
@@ -19,11 +22,17 @@ export interface ClaimRunsInWorkQueueOptions extends NowOption {
   limit?: number | undefined
   /** Only runs that are due at this time. Default: every SCHEDULED run. */
   scheduledBefore?: Date | undefined
+  /**
+   * Whether to record the poll of the queue too, as {@link recordWorkQueuePolls} does: `lastPolled`, and READY unless it is paused; also when
+   * nothing is claimed. Default: false.
+   */
+  recordPolls?: boolean | undefined
 }
 
 const optionsSchema = z.strictObject({
   limit: countSchema.optional(),
   scheduledBefore: timeSchema.optional(),
+  recordPolls: z.boolean().default(false),
   ...nowShape,
 })
 
@@ -33,7 +42,8 @@ const optionsSchema = z.strictObject({
  *
  * No run is ever given to two claimers. Neither the queue's nor its pool's concurrency limit is ever exceeded by claims, however
  * many claim at once and at whatever isolation level: PENDING, RUNNING and CANCELLING runs occupy, and they are counted while
- * the queue and the pool are held, each only when it has a limit. Claims of a queue without limits do not wait for each other. A pool's pause
+ * the queue and the pool are held, each only when it has a limit. Claims of a queue without limits wait neither for each other nor for
+ * anybody who does not delete, rename, or give a limit to, what had none, and nobody else waits for them. A pool's pause
  * stops claims by {@link claimScheduledFlowRuns} only, as it stops polls by pool only.
  *
  * In the default agent pool, runs that are known by the queue's name alone are claimed too, and count against the limits of queue and
@@ -58,18 +68,22 @@ export async function claimRunsInWorkQueue<DB extends RequiredTables>(
   options: ClaimRunsInWorkQueueOptions = {},
 ): Promise<RunsInWorkQueue> {
   const workQueueId = check(idSchema, id, 'id')
-  const { now, ...poll } = check(optionsSchema, options)
+  const { now, recordPolls, ...poll } = check(optionsSchema, options)
 
   return await open(session, async (scope) => {
     // A look first, so that the usual claim, which finds nothing or a full pool, takes no lock. Inside a transaction, SQLite needs
     // the write first.
     if (!scope.isTransaction) {
       const seen = await pollWorkQueue(scope, workQueueId, { ...poll, lock: false })
-      if (seen.runs.length === 0) return seen
-      if ((await readOpenPoolSlots(scope, seen.workQueue.workPoolId)) === 0) return { ...seen, runs: [] }
+      const isIdle = seen.runs.length === 0 || (await readOpenPoolSlots(scope, seen.workQueue.workPoolId)) === 0
+      if (isIdle) {
+        const workQueue = recordPolls ? await recordPoll(scope, workQueueId, now) : seen.workQueue
+        return { workQueue, runs: [] }
+      }
     }
     return await transact(scope, async (transaction) => {
       const limit = await takeTurn(transaction, workQueueId, poll.limit)
+      if (recordPolls) await writePolls(transaction, [workQueueId], [workQueueId], now)
       const found = await pollWorkQueue(transaction, workQueueId, {
         ...poll,
         limit,
@@ -87,17 +101,19 @@ export async function claimRunsInWorkQueue<DB extends RequiredTables>(
 
 /** Holds the pool and the queue for this claim, and returns how many runs it may take as far as the pool's limit goes. */
 async function takeTurn(scope: Scope, workQueueId: string, limit = NO_LIMIT): Promise<number> {
-  const workPoolId = await readWorkPoolId(scope, workQueueId)
-  if (workPoolId === undefined) throw new WorkQueueNotFoundError(workQueueId)
-  const pools = await lockLimits(scope, 'work_pool', await readLimitOwners(scope, 'work_pool', [workPoolId]))
-  const queues = await lockLimits(scope, 'work_queue', await readLimitOwners(scope, 'work_queue', [workQueueId]))
-  if (pools.length === 0 || queues.length === 0) return 0
-  return Math.min(limit, await readOpenPoolSlots(scope, workPoolId))
+  const [entered] = await enterQueues(scope, [workQueueId])
+  if (entered === undefined) throw new WorkQueueNotFoundError(workQueueId)
+  const { workPoolId, isPoolLimited, isQueueLimited } = entered
+  if (isPoolLimited) await takeTurns(scope, 'work_pool', [workPoolId])
+  if (isQueueLimited) await takeTurns(scope, 'work_queue', [workQueueId])
+  return isPoolLimited ? Math.min(limit, await readOpenPoolSlots(scope, workPoolId)) : limit
 }
 
-async function readWorkPoolId({ db }: Scope, workQueueId: string): Promise<string | undefined> {
-  const rows = await db.selectFrom('work_queue').select('work_pool_id').where('id', '=', workQueueId).execute()
-  return rows[0]?.work_pool_id
+async function recordPoll(scope: Scope, workQueueId: string, now: Date | undefined): Promise<WorkQueue> {
+  await writePolls(scope, [workQueueId], [workQueueId], now)
+  const queue = await findWorkQueue(scope, sql`queue.id = ${workQueueId}`)
+  if (queue === undefined) throw new WorkQueueNotFoundError(workQueueId)
+  return queue
 }
 
 async function readOpenPoolSlots(scope: Scope, workPoolId: string): Promise<number> {

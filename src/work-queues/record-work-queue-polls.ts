@@ -54,7 +54,8 @@ export async function recordWorkQueuePolls<DB extends RequiredTables>(
   })
 }
 
-async function writePolls(
+/** Writes polls. Several queues must be locked before. */
+export async function writePolls(
   { db, dialect, tables }: Scope,
   ids: readonly string[],
   readyIds: readonly string[],

@@ -1,7 +1,7 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely'
 import { z } from 'zod'
 import { WorkPoolNotFoundError } from '../errors.js'
-import { announceHeartbeat, lockWorkPool, tryGate } from '../locks.js'
+import { announceHeartbeat, lockWorkPool, passGate } from '../locks.js'
 import { check, countSchema, idSchema, nameSchema } from '../model/checks.js'
 import { decode, selection } from '../model/columns.js'
 import { workerColumns } from '../model/worker.js'
@@ -10,7 +10,7 @@ import { newId } from '../model/ids.js'
 import type { Worker } from '../model/worker.js'
 import { decodeBoolean } from '../model/values.js'
 import { laterOf, timeOfStatement, timeOfWriting } from '../sql/clock.js'
-import { type RequiredTables, type Scope, type Session, write } from '../session.js'
+import { open, type RequiredTables, type Scope, type Session, transact } from '../session.js'
 import { selectWorkPools } from '../work-pools/select-work-pools.js'
 import { type WorkPoolStatusOptions, workPoolStatusShape } from '../work-pools/update-work-pool.js'
 import { type WorkPoolStatusChange, writeWorkPool } from '../work-pools/write-work-pool.js'
@@ -30,7 +30,7 @@ const optionsSchema = z.strictObject({ ...workPoolStatusShape, heartbeatInterval
  *
  * Safe when many workers start at once. On PostgreSQL it holds the worker's own row from its first statement on, so that
  * {@link markWorkersOffline} passes over it, and the pool's row only when it turns it READY: it waits for no claim, unless the pool is
- * NOT_READY and has a limit. In a transaction, it comes before a claim.
+ * NOT_READY and has a limit. In a transaction it comes before a claim.
  *
  * @throws {InvalidInputError} when an argument is not valid.
  * @throws {WorkPoolNotFoundError} when there is no such pool.
@@ -50,11 +50,14 @@ export async function recordWorkerHeartbeat<DB extends RequiredTables>(
   const workerName = check(nameSchema, name, 'name')
   const { heartbeatIntervalSeconds, now, emitStatusChange } = check(optionsSchema, options)
 
-  const beat: Beat = { workPoolId: poolId, name: workerName, heartbeatIntervalSeconds, now }
-  const { worker, change } = await write(session, async (scope) => {
-    const recorded = (await recordOfKnown(scope, beat)) ?? (await recordOfNew(scope, beat))
-    if (recorded === undefined) throw new WorkPoolNotFoundError(poolId)
-    return recorded
+  const { worker, change } = await open(session, async (scope) => {
+    // In a transaction of the host's a claim may follow, so that the gate comes before the pool's row. By itself, a heartbeat needs none.
+    const beat = { workPoolId: poolId, name: workerName, heartbeatIntervalSeconds, now, mayClaim: scope.isTransaction }
+    return await transact(scope, async (transaction) => {
+      const recorded = (await recordOfKnown(transaction, beat)) ?? (await recordOfNew(transaction, beat))
+      if (recorded === undefined) throw new WorkPoolNotFoundError(poolId)
+      return recorded
+    })
   })
   if (change !== undefined) await emitStatusChange?.(change)
   return worker
@@ -65,6 +68,8 @@ interface Beat {
   readonly name: string
   readonly heartbeatIntervalSeconds: number | undefined
   readonly now: Date | undefined
+  /** Whether a claim may follow in the same transaction. */
+  readonly mayClaim: boolean
 }
 
 interface Recorded {
@@ -99,6 +104,7 @@ async function recordOfNew(scope: Scope, beat: Beat): Promise<Recorded | undefin
     const worker = await insertWorker(scope, beat, sql`update set ${signOfLife(scope, beat)}`)
     return worker && { worker, change }
   }
+  if (beat.mayClaim) await passGate(scope, beat.workPoolId)
   const change = await turnReady(scope, beat, await announce(scope, beat.workPoolId))
   const worker = (await insertWorker(scope, beat, sql`nothing`)) ?? (await findWorker(scope, beat))
   return worker && { worker, change }
@@ -150,7 +156,7 @@ function isWorker({ workPoolId, name }: Beat): Condition {
 
 async function announce({ db }: Scope, workPoolId: string): Promise<boolean> {
   const { rows } = await sql<{ isAnnounced: unknown }>`
-    select ${announceHeartbeat(workPoolId)} as "isAnnounced" where ${tryGate(workPoolId)}
+    select ${announceHeartbeat(workPoolId)} as "isAnnounced"
   `.execute(db)
   return decodeBoolean(rows[0]?.isAnnounced)
 }
@@ -174,14 +180,14 @@ function signOfLife(scope: Scope, beat: Beat): Fragment {
 /** Once the heartbeat is announced, nobody marks the pool NOT_READY; before, the pool's lock has to be waited for to see it. */
 async function turnReady(
   scope: Scope,
-  { workPoolId, now }: Beat,
+  { workPoolId, now, mayClaim }: Beat,
   isAnnounced: boolean,
 ): Promise<WorkPoolStatusChange | undefined> {
   const isPool = sql<SqlBool>`pool.id = ${workPoolId}`
   const [seen] = await selectWorkPools(scope, isPool)
   if (isAnnounced && seen?.status !== 'NOT_READY') return undefined
-  const isOpen = scope.dialect === 'postgres' ? sql`and ${tryGate(workPoolId)}` : sql``
-  await lockWorkPool(scope, sql`id = ${workPoolId} ${isOpen}`)
+  if (mayClaim) await passGate(scope, workPoolId)
+  await lockWorkPool(scope, sql`id = ${workPoolId}`)
   const [pool] = await selectWorkPools(scope, isPool)
   return pool?.status === 'NOT_READY' ? await writeWorkPool(scope, pool, { status: 'READY' }, now) : undefined
 }

@@ -95,8 +95,8 @@ const markLate = async (db: Db): Promise<Claimed> => ({
 // "Seen to fail" says what was taken out of src, one line at a time, and at which isolation level the race then failed.
 describeRaces('races of claims', {
   'two claims of one slot of a queue': { arrange: places({ a: 1 }), calls: [claim(a), inTransaction(claim(a))] },
-  // These two seen to fail at repeatable read when lock-limits.ts locks the row of a limited pool and does not write it; at read
-  // committed when the pool's slots are counted before that row is waited for; at both without `lockLimits` of the pool
+  // These two seen to fail at repeatable read when `takeTurns` in locks.ts locks the row of a limited pool and does not write it; at read
+  // committed when the pool's slots are counted before that row is waited for; at both without `takeTurns` of the pool
   // (`takeTurn` in claim-runs-in-work-queue.ts).
   'two claims of one slot of a pool, by two queues': { arrange: places({ pool: 1 }), calls: [claim(a), claim(b)] },
   'two claims of one slot of a pool, by queue and over pools': {
@@ -151,8 +151,7 @@ describeRaces('races of claims', {
     arrange: places({ pool: 3 }),
     calls: [claim(a, 1), updatePool({ concurrencyLimit: 1 }), claim(b, 1)],
   },
-  // These two seen to fail at read committed and repeatable read without `for share` in lock-limits.ts: whoever sets the limit does
-  // not wait for the claims that saw none.
+  // More of the kind in races-of-locks.test.ts.
   'claim and give a limit to an unlimited queue': {
     arrange: places({}),
     calls: [inTransaction(claim(a, 1)), update(a, { concurrencyLimit: 1 }), inTransaction(claim(a, 1))],

@@ -17,7 +17,7 @@ import { allRows, testId } from '../../support/factory.js'
 const now = new Date('2035-01-01T12:00:00.123Z')
 
 /** A statement that writes, locks or begins a transaction. */
-const WRITES = /\b(begin|update|insert|delete|for share)\b/i
+const WRITES = /\b(begin|update|insert|delete|for key share)\b/i
 
 describeOnDatabases('claims and transactions', (t) => {
   /** A limited pool with a limited queue, and three due runs in it. */
