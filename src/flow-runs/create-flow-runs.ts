@@ -166,7 +166,6 @@ async function insertFirstStates(scope: Scope, runs: readonly FlowRun[], now: Da
             type: stateType,
             name: stateName ?? defaultStateName(stateType),
             timestamp: stateTimestamp ?? now,
-            isFirst: true,
             scheduledTime: nextScheduledStartTime,
           },
         ],

@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { StateType } from '../rules/states.js'
+import type { Dialect } from '../model/dialect.js'
 import { newId } from '../model/ids.js'
 import { decodeTime, encodeJson, timeAsText, withinYears } from '../model/values.js'
 import type { Scope } from '../session.js'
@@ -12,8 +13,8 @@ export interface NewState {
   readonly name: string
   /** Default: `now`. */
   readonly timestamp?: Date | undefined
-  /** The run was created with this state and its time. */
-  readonly isFirst?: boolean
+  /** When the run entered the state before, as far as its own row says; `undefined` for a run's first. */
+  readonly after?: Date | null | undefined
   readonly message?: string | null | undefined
   /** For SCHEDULED and PENDING: when the run is due. */
   readonly scheduledTime?: Date | null | undefined
@@ -27,6 +28,8 @@ export interface InsertedState {
   readonly id: string
   /** When it was entered. The database keeps microseconds, which have been cut off. */
   readonly timestamp: Date
+  /** The same, and when the row was written, as SQL, to the microsecond. */
+  readonly stored: { readonly timestamp: string; readonly updated: string }
 }
 
 /**
@@ -56,10 +59,17 @@ export async function insertStates(
     const entered = await db
       .insertInto('flow_run_state')
       .values(rows.slice(i, i + BATCH_SIZE))
-      .returning(['id', 'flow_run_id', sql.raw(timeAsText('timestamp', dialect)).as('timestamp')])
+      .returning([
+        'id',
+        'flow_run_id',
+        sql.raw(timeAsText('timestamp', dialect)).as('timestamp'),
+        exactly('timestamp', dialect).as('exactTimestamp'),
+        exactly('updated', dialect).as('exactUpdated'),
+      ])
       .execute()
-    for (const { id, flow_run_id, timestamp } of entered) {
-      inserted.set(flow_run_id, { id, timestamp: decodeTime(timestamp) })
+    for (const { id, flow_run_id, timestamp, exactTimestamp, exactUpdated } of entered) {
+      const stored = { timestamp: exactTimestamp, updated: exactUpdated }
+      inserted.set(flow_run_id, { id, timestamp: decodeTime(timestamp), stored })
     }
   }
   return inserted
@@ -77,6 +87,11 @@ function stateDetails({ flowRunId, type, scheduledTime }: NewState): Record<stri
   }
 }
 
+/** A time with its microseconds, as it goes back in a parameter: on PostgreSQL as JSON has it, which is ISO 8601 in every DateStyle. */
+function exactly(column: 'timestamp' | 'updated', dialect: Dialect): RawBuilder<string> {
+  return dialect === 'postgres' ? sql`to_json(${sql.ref(column)}) #>> '{}'` : sql`${sql.ref(column)}`
+}
+
 /**
  * When the state was entered: at the time that is asked for, but after every state that the run had before. So history is in order,
  * whatever clocks say and however many states are entered at one time, and unique on run and timestamp, as the table is: it keeps
@@ -84,14 +99,14 @@ function stateDetails({ flowRunId, type, scheduledTime }: NewState): Record<stri
  */
 function timestampOf(
   { dialect, tables }: Scope,
-  { flowRunId, timestamp, isFirst = false }: NewState,
+  { flowRunId, timestamp, after }: NewState,
   now: Date | undefined,
 ): RawBuilder<string> {
   const wanted = timeOfStatement(timestamp ?? now, dialect)
   // Its states went with whatever run had its id before; on SQLite only where foreign keys are enforced.
-  if (isFirst && dialect === 'postgres') return wanted
+  if (after === undefined && dialect === 'postgres') return wanted
   const before = [sql`(select max(timestamp) from ${tables.flow_run_state} where flow_run_id = ${flowRunId})`]
   // Of a run whose history was not kept, this is all that is known.
-  if (!isFirst) before.push(sql`(select state_timestamp from ${tables.flow_run} where id = ${flowRunId})`)
+  if (after) before.push(timeOfStatement(after, dialect))
   return justAfter(before, wanted, dialect)
 }

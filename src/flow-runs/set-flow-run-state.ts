@@ -1,4 +1,4 @@
-import { type RawBuilder, sql } from 'kysely'
+import { sql } from 'kysely'
 import { z } from 'zod'
 import { FlowRunNotFoundError } from '../errors.js'
 import { enterState, nextStartIn, runningMilliseconds } from '../rules/enter-state.js'
@@ -50,23 +50,29 @@ export async function setFlowRunState<DB extends RequiredTables>(
 
     // The state goes first, since only the database knows when it was entered.
     const isDueAt = nextStartIn(run, { type, scheduledTime })
-    const state = { flowRunId, type, name: name ?? defaultStateName(type), timestamp, message, scheduledTime: isDueAt }
+    const state = {
+      flowRunId,
+      type,
+      name: name ?? defaultStateName(type),
+      timestamp,
+      message,
+      scheduledTime: isDueAt,
+      after: run.stateTimestamp,
+    }
     const entered = (await insertStates(scope, [state], now)).get(flowRunId)
     if (entered === undefined) throw new Error(`The state of flow run ${flowRunId} was not inserted`)
     const changes = {
       ...enterState(run, { type, name, timestamp: entered.timestamp, scheduledTime }),
       stateId: entered.id,
     }
-    const ofState = (column: 'timestamp' | 'updated'): RawBuilder<string> =>
-      sql`(select ${sql.ref(`state.${column}`)} from ${scope.tables.flow_run_state} as state where state.id = ${entered.id})`
     const running = runningMilliseconds(run, entered.timestamp)
     const updated = await scope.db
       .updateTable('flow_run')
       .set({
         ...encode(flowRunColumns, changesOf(run, changes), scope.dialect),
-        state_timestamp: ofState('timestamp'),
+        state_timestamp: entered.stored.timestamp,
         ...(running > 0 && { total_run_time: lengthened('total_run_time', running, scope.dialect) }),
-        updated: ofState('updated'),
+        updated: entered.stored.updated,
       })
       .where('id', '=', flowRunId)
       .returning(sql.raw(timeAsText('updated', scope.dialect)).as('updated'))

@@ -62,14 +62,22 @@ function normalized(time: RawBuilder<unknown>): RawBuilder<unknown> {
   end`
 }
 
-/** The time that is wanted, or one microsecond after the latest of the others, which may be null: the least that tells two apart. */
+// Its seconds since 1970.
+const YEAR_10000 = sql`to_timestamp(253402300800)`
+
+/**
+ * The time that is wanted, or one microsecond after the latest of the others, which may be null: the least that tells two apart. What
+ * comes after year 9999, such as `infinity`, has nothing after it that Prefect or SQLite could read, and does not count.
+ */
 export function justAfter<T>(
   others: readonly RawBuilder<unknown>[],
   wanted: RawBuilder<T>,
   dialect: Dialect,
 ): RawBuilder<T> {
   if (dialect === 'postgres') {
-    const after = others.map((time) => sql`nullif(${time}, 'infinity') + interval '1 microsecond'`)
+    const after = others.map(
+      (time) => sql`nullif(least(${time} + interval '1 microsecond', ${YEAR_10000}), ${YEAR_10000})`,
+    )
     return sql`greatest(${sql.join([wanted, ...after])})`
   }
   // Each step in a select of its own, since its result is used more than once.

@@ -16,6 +16,15 @@ import { allRows, testId } from '../support/factory.js'
 const now = new Date('2035-01-01T12:00:00.123Z')
 
 describeOnDatabases('recordWorkerHeartbeat', (t) => {
+  test('never goes back: a server whose clock is slow does not undo what another has recorded', async () => {
+    const pool = await t.make.pool()
+    const later = new Date('2035-01-01T12:00:05.000Z')
+    const earlier = new Date('2035-01-01T12:00:00.123Z')
+    await recordWorkerHeartbeat(t.db, pool, 'worker', { now: later })
+    expect((await recordWorkerHeartbeat(t.db, pool, 'worker', { now: earlier })).lastHeartbeatTime).toEqual(later)
+    expect(await readWorkers(t.db, pool)).toMatchObject([{ status: 'ONLINE', lastHeartbeatTime: later }])
+  })
+
   test('creates the worker, ONLINE, and returns it', async () => {
     const pool = await t.make.pool()
     const worker = await recordWorkerHeartbeat(t.db, pool.toUpperCase(), 'w 1', { now, heartbeatIntervalSeconds: 30 })
