@@ -4,12 +4,13 @@ import { fileURLToPath } from 'node:url'
 import { format, resolveConfig } from 'prettier'
 import { openPostgres, openSqlite, type SoakedDatabase } from './claims/soak-database.js'
 import { mix, type MixResult } from '../test/concurrency/mix/mix.js'
+import { starve } from '../test/concurrency/starvation/starve.js'
 import type { IsolationLevel } from '../test/concurrency/processes/claimers.js'
 import { soak, type SoakResult } from '../test/concurrency/processes/soak.js'
 import { startPostgres } from '../test/support/start-postgres.js'
 
 // The long version of test/concurrency/processes.test.ts and test/concurrency/mix.test.ts. As a whole it writes bench/CLAIMS.md;
-// with `--runs 2000`, `--seconds 10`, or `--only sqlite` it only prints, unless `--write` is given too.
+// with `--runs 2000`, `--seconds 10`, or `--only sqlite` (a level, `mix`, `starvation`) it only prints, unless `--write` is given too.
 
 const RUNS = 20_000
 const SECONDS = 60
@@ -27,6 +28,7 @@ const started = new Date()
 const load = loadavg()[0] ?? 0
 const claimRows: string[] = []
 const mixRows: string[] = []
+const waitRows: string[] = []
 const versions: string[] = []
 const failures: string[] = []
 
@@ -51,6 +53,15 @@ for (const isolation of LEVELS) {
   const result = await mix({ url: database.url, db: database.db, isolation, sessions: 8, seconds, seed: SEED })
   mixRows.push(mixRow(isolation, result))
   if (!isClean(result)) failures.push(`the mix at ${isolation}: ${JSON.stringify(result)}`)
+}
+for (const claimers of [16, 32, 48]) {
+  if (only !== undefined && only !== 'starvation') continue
+  await using database = await openPostgres(server.url)
+  const { waits, claims, errors } = await starve({ url: database.url, claimers, seconds: Math.min(seconds, 15) })
+  for (const [call, { count, median, worst }] of Object.entries(waits)) {
+    waitRows.push(row([claimers, claims, call, count, Math.round(median), Math.round(worst)]))
+  }
+  if (errors.length > 0) failures.push(`starvation by ${claimers} claimers: ${errors.slice(0, 3).join('; ')}`)
 }
 
 await server.stop()
@@ -153,6 +164,16 @@ names, pools without their default queue, and runs whose state or queue is not t
 | isolation level | time | calls | refused | conflicts, tried again | deadlocks | unexpected errors | impossible rows |
 | --- | --: | --: | --: | --: | --: | --: | --: |
 ${mixRows.join('\n')}
+
+## Who waits for claims without limits
+
+So many claimers, all in this process, claim from one queue without limits one claim after the other. Beside them one session makes each call
+in turn. What a look takes, one statement that waits for no lock, is what a statement takes on a machine so busy: a pause has five, a
+limit eight.
+
+| claimers | claims | call | times | median, ms | worst, ms |
+| --: | --: | --- | --: | --: | --: |
+${waitRows.join('\n')}
 `
   const file = fileURLToPath(import.meta.url)
   return await format(text, { ...(await resolveConfig(file)), parser: 'markdown' })

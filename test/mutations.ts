@@ -106,4 +106,46 @@ export const mutations: readonly Mutation[] = [
     replace: 'true ||',
     fails: 'test/contract/hosts/inputs.test.ts > idempotency key without its flow',
   },
+  {
+    file: 'src/locks.ts',
+    find: 'for key share of queue, pool',
+    replace: 'for share of queue, pool',
+    fails: 'test/concurrency/waiting.test.ts > nobody waits for it who gives no limit',
+  },
+  {
+    file: 'src/locks.ts',
+    find: 'and ${arePassed} for key share',
+    replace: 'for key share',
+    fails: 'test/concurrency/waiting.test.ts > limits, new names and deletes wait for it',
+  },
+  {
+    file: 'src/locks.ts',
+    find: "${needsGate}`)) return await lock('delete')",
+    replace: "${needsGate}`)) return await lock('update')",
+    fails: 'test/concurrency/races-of-locks.test.ts > a limit given to a queue, between a look and a claim',
+  },
+  {
+    file: 'src/locks.ts',
+    find: 'if (!needsGateNow(locked))',
+    replace: 'if (locked !== null)',
+    fails: 'test/concurrency/races-of-locks.test.ts > a limit taken away, and another one given',
+  },
+  {
+    file: 'src/workers/record-worker-heartbeat.ts',
+    find: 'if (mayClaim) await passGate(scope, workPoolId)',
+    replace: '',
+    fails: 'test/concurrency/races-of-locks.test.ts > ticks of two workers, and a limit given to their pool',
+  },
+  {
+    file: 'src/workers/record-worker-heartbeat.ts',
+    find: 'if (isAnnounced && seen?.status',
+    replace: 'if (seen?.status',
+    fails: 'test/concurrency/races-of-queues.test.ts > a heartbeat and a mark for want of workers',
+  },
+  {
+    file: 'src/work-pools/update-work-pool.ts',
+    find: 'if (!(await holdOffHeartbeats(scope, [workPoolId])).has(workPoolId)) return true',
+    replace: '',
+    fails: 'test/concurrency/races-of-locks.test.ts > a heartbeat and a resume of the pool',
+  },
 ]

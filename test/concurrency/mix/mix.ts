@@ -11,7 +11,7 @@ import {
 import pg from 'pg'
 import type { IsolationLevel } from '../processes/claimers.js'
 import { isDeadlock, isRetryable, random, type Random } from '../random.js'
-import { Choose, type Known, type MixedCall, mixedCalls } from './mixed-calls.js'
+import { Choose, type Known, type MixedCall, mixedCalls, tick } from './mixed-calls.js'
 
 export interface MixOptions {
   /** PostgreSQL's. */
@@ -77,7 +77,7 @@ export async function mix(options: MixOptions): Promise<MixResult> {
     for (let round = 0; round === 0 || !end.aborted; round++) {
       // In every second round each session makes the calls in an order of its own; else all make the same ones at a time.
       const order = round % 2 === 0 ? random(seed + round) : below
-      for (const [name, call] of shuffle(Object.entries(mixedCalls), order)) {
+      for (const [name, call] of shuffle([...Object.entries(mixedCalls), ['a tick', tick] as const], order)) {
         let isOver = round > 0 && end.aborted
         while (!isOver) isOver = await attempt(name, call)
       }

@@ -66,6 +66,17 @@ export class Choose {
   }
 }
 
+/** What a worker does in one transaction, in the order that docs/transactions.md calls safe. */
+export const tick: MixedCall = async (db, c) => {
+  const pool = c.pool()
+  const inTransaction = async (trx: Kysely<WorkQueueTables>): Promise<void> => {
+    await library.recordWorkerHeartbeat(trx, pool, c.name('worker'))
+    const claimed = await library.claimScheduledFlowRuns(trx, { workPoolIds: [pool], limit: 3, recordPolls: true })
+    for (const { flowRun } of claimed) await library.setFlowRunState(trx, flowRun.id, { type: 'RUNNING' })
+  }
+  return await (db.isTransaction ? inTransaction(db) : db.transaction().execute(inTransaction))
+}
+
 /** Every function that takes a session, by its name. */
 export const mixedCalls: Record<string, MixedCall> = {
   // Queues
@@ -116,9 +127,14 @@ export const mixedCalls: Record<string, MixedCall> = {
   countWorkPools: (db) => library.countWorkPools(db),
   getScheduledFlowRuns: (db, c) => library.getScheduledFlowRuns(db, { workPoolIds: [c.pool()], limit: c.below(9) }),
   // Claims
-  claimRunsInWorkQueue: (db, c) => library.claimRunsInWorkQueue(db, c.queue(), { limit: c.maybe(c.below(5)) }),
+  claimRunsInWorkQueue: (db, c) =>
+    library.claimRunsInWorkQueue(db, c.queue(), { limit: c.maybe(c.below(5)), recordPolls: c.maybe(true) }),
   claimScheduledFlowRuns: (db, c) =>
-    library.claimScheduledFlowRuns(db, { workPoolIds: c.maybe([c.pool(), c.pool()]), limit: 1 + c.below(9) }),
+    library.claimScheduledFlowRuns(db, {
+      workPoolIds: c.maybe([c.pool(), c.pool()]),
+      limit: 1 + c.below(9),
+      recordPolls: c.maybe(true),
+    }),
   releaseStaleClaims: (db, c) => library.releaseStaleClaims(db, { pendingBefore: c.moment(), limit: 20 }),
   // Slots and explanations
   countWorkPoolActiveSlots: (db, c) => library.countWorkPoolActiveSlots(db, [c.pool(), c.pool()]),
