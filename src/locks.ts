@@ -212,6 +212,11 @@ export async function lockGated<T>(scope: Scope, change: GatedChange<T>): Promis
   return await lock('delete')
 }
 
+/** The same as a condition of the statement that then locks the pool's row, or the queue's. */
+export function passesGate(workPoolId: RawBuilder<unknown>): Condition {
+  return sql`pg_advisory_xact_lock_shared(${GATES}, ${numberOf(workPoolId)}) is not null`
+}
+
 /** Passes the gate of a pool, before rows that a claim in the same transaction would lock later. */
 export async function passGate({ db, dialect }: Scope, workPoolId: string): Promise<void> {
   if (dialect === 'sqlite') return

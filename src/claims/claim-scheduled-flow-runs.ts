@@ -1,10 +1,11 @@
+import { readClock } from '../sql/clock.js'
+import { enterPendingRuns } from './enter-pending-runs.js'
 import { sql } from 'kysely'
 import { z } from 'zod'
 import { enterQueues, lockWorkQueues, takeTurns } from '../locks.js'
-import { enterStates } from '../flow-runs/enter-states.js'
 import { check, countSchema, idSchema, nowShape, type NowOption, timeSchema } from '../model/checks.js'
 import { open, type RequiredTables, type Scope, type Session, transact } from '../session.js'
-import { CLAIM_SLOTS } from '../slots/active-of-queue.js'
+import { CLAIM_SLOTS } from '../sql/active-runs.js'
 import { DEFAULT_POOL_POLL_LIMIT } from '../polls/get-scheduled-flow-runs.js'
 import { type PoolPoll, pollPools, type ScheduledFlowRun } from '../polls/pool-poll.js'
 import { and, type Condition, hasAnyId } from '../sql/lists.js'
@@ -16,8 +17,8 @@ export interface ClaimScheduledFlowRunsOptions extends NowOption {
   workPoolIds?: readonly string[] | undefined
   /** Default: every queue of the pools. */
   workQueueIds?: readonly string[] | undefined
-  /** Only runs that are due at this time. Default: every SCHEDULED run. */
-  scheduledBefore?: Date | undefined
+  /** Only runs that are due at this time. Default: now. `null`: every SCHEDULED run. */
+  scheduledBefore?: Date | null | undefined
   /** How many at most. Default: 1000. */
   limit?: number | undefined
   /**
@@ -30,7 +31,7 @@ export interface ClaimScheduledFlowRunsOptions extends NowOption {
 const optionsSchema = z.strictObject({
   workPoolIds: z.array(idSchema).optional(),
   workQueueIds: z.array(idSchema).optional(),
-  scheduledBefore: timeSchema.optional(),
+  scheduledBefore: timeSchema.nullish(),
   limit: countSchema.default(DEFAULT_POOL_POLL_LIMIT),
   recordPolls: z.boolean().default(false),
   ...nowShape,
@@ -64,10 +65,15 @@ export async function claimScheduledFlowRuns<DB extends RequiredTables>(
   session: Session<DB>,
   options: ClaimScheduledFlowRunsOptions = {},
 ): Promise<ScheduledFlowRun[]> {
-  const { now, recordPolls, ...asked } = check(optionsSchema, options)
-  const poll: PoolPoll = { ...asked, respectQueuePriorities: true, lock: false }
+  const { now, scheduledBefore, recordPolls, ...asked } = check(optionsSchema, options)
 
   return await open(session, async (scope) => {
+    const poll: PoolPoll = {
+      ...asked,
+      scheduledBefore: scheduledBefore === undefined ? await readClock(scope, now) : (scheduledBefore ?? undefined),
+      respectQueuePriorities: true,
+      lock: false,
+    }
     // A look first, so that the usual claim, which finds nothing, takes no lock. Inside a transaction, SQLite needs the write first.
     if (!scope.isTransaction && (await pollPools(scope, poll, CLAIM_SLOTS)).length === 0) {
       if (recordPolls) await transact(scope, (transaction) => recordPollsOf(transaction, poll, now))
@@ -78,10 +84,9 @@ export async function claimScheduledFlowRuns<DB extends RequiredTables>(
       const held = await hold(transaction, poll, recordPolls, now)
       if (held === undefined) return []
       const found = await pollPools(transaction, { ...held, lock: true }, CLAIM_SLOTS)
-      const flowRuns = await enterStates(
+      const flowRuns = await enterPendingRuns(
         transaction,
-        found.map(({ flowRun }) => flowRun),
-        { type: 'PENDING' },
+        found.map(({ flowRun }) => flowRun.id),
         now,
       )
       const places = new Map(found.map((place) => [place.flowRun.id, place]))

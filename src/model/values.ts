@@ -97,6 +97,8 @@ function parseIso([
   ...rest
 ]: RegExpExecArray): number {
   const [sign, offsetHours = '0', offsetMinutes = '0', offsetSeconds = '0', isBc] = rest
+  // Past the last year of a `Date`, there is nothing to check.
+  if (Number(year) > 275_760) return Infinity
   const date = new Date(0)
   date.setUTCFullYear(isBc === undefined ? Number(year) : 1 - Number(year), Number(month) - 1, Number(day))
   const isThere =

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { WORK_POOL_SLOT_STATES } from '../rules/states.js'
 import { check, countSchema, idSchema, timeSchema } from '../model/checks.js'
 import { open, type RequiredTables, type Session } from '../session.js'
-import type { SlotRule } from '../slots/active-of-queue.js'
+import type { SlotRule } from '../sql/active-runs.js'
 import { pollPools, type ScheduledFlowRun } from './pool-poll.js'
 
 /** Which runs a poll of work pools asks for. */

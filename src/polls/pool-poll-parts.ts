@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Dialect } from '../model/dialect.js'
-import type { SlotRule } from '../slots/active-of-queue.js'
+import type { SlotRule } from '../sql/active-runs.js'
 import { and, type Condition, type IdList } from '../sql/lists.js'
 import { isDue, isMemberById, isNotRetriedInProcess } from '../sql/runs.js'
 

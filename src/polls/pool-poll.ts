@@ -5,7 +5,7 @@ import { flowRunColumns } from '../model/flow-run.js'
 import type { FlowRun } from '../model/flow-run.js'
 import { encodeTime } from '../model/values.js'
 import type { Scope } from '../session.js'
-import type { SlotRule } from '../slots/active-of-queue.js'
+import type { SlotRule } from '../sql/active-runs.js'
 import { runStatement } from '../sql/cached-statement.js'
 import { poolPollStatement } from './pool-poll-statement.js'
 

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { Scope } from '../session.js'
-import { activeOfQueue } from '../slots/active-of-queue.js'
+import { activeOfQueue } from '../sql/active-runs.js'
 import { and, type Condition, isInIdList } from '../sql/lists.js'
 import { handOutOrder } from '../sql/runs.js'
 import { allowed, FIRST_RANK, type Fragment, isCandidate, type PoolPollText, rankOf } from './pool-poll-parts.js'

@@ -62,8 +62,8 @@ function normalized(time: RawBuilder<unknown>): RawBuilder<unknown> {
   end`
 }
 
-// Its seconds since 1970.
-const YEAR_10000 = sql`to_timestamp(253402300800)`
+const LAST_MOMENT = sql`timestamptz '9999-12-31 23:59:59.999999+00'`
+const MICROSECOND = sql`interval '1 microsecond'`
 
 /**
  * The time that is wanted, or one microsecond after the latest of the others, which may be null: the least that tells two apart. What
@@ -76,7 +76,8 @@ export function justAfter<T>(
 ): RawBuilder<T> {
   if (dialect === 'postgres') {
     const after = others.map(
-      (time) => sql`nullif(least(${time} + interval '1 microsecond', ${YEAR_10000}), ${YEAR_10000})`,
+      // The lesser first: the last time that PostgreSQL has, has none after it.
+      (time) => sql`nullif(least(${time}, ${LAST_MOMENT}) + ${MICROSECOND}, ${LAST_MOMENT} + ${MICROSECOND})`,
     )
     return sql`greatest(${sql.join([wanted, ...after])})`
   }

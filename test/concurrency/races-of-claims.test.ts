@@ -69,12 +69,12 @@ const named =
 const claim =
   (queue: string, limit?: number) =>
   async (db: Db): Promise<Claimed> => ({
-    claimed: (await claimRunsInWorkQueue(db, queue, { limit })).runs.map(({ id }) => id),
+    claimed: (await claimRunsInWorkQueue(db, queue, { limit, scheduledBefore: null })).runs.map(({ id }) => id),
   })
 const claimOverPools =
   (limit?: number) =>
   async (db: Db): Promise<Claimed> => ({
-    claimed: (await claimScheduledFlowRuns(db, { limit })).map(({ flowRun }) => flowRun.id),
+    claimed: (await claimScheduledFlowRuns(db, { limit, scheduledBefore: null })).map(({ flowRun }) => flowRun.id),
   })
 /** As a host does that claims in a transaction of its own. */
 const inTransaction =

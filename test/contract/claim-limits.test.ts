@@ -18,9 +18,9 @@ const now = new Date('2035-01-01T12:00:00.123Z')
 
 describeOnDatabases('claims and limits', (t) => {
   const ofQueue = async (id: string, limit?: number): Promise<string[]> =>
-    (await claimRunsInWorkQueue(t.db, id, { limit, now })).runs.map((run) => run.id)
+    (await claimRunsInWorkQueue(t.db, id, { limit, now, scheduledBefore: null })).runs.map((run) => run.id)
   const ofPools = async (...workPoolIds: string[]): Promise<string[]> =>
-    (await claimScheduledFlowRuns(t.db, { workPoolIds, now })).map(({ flowRun }) => flowRun.id)
+    (await claimScheduledFlowRuns(t.db, { workPoolIds, now, scheduledBefore: null })).map(({ flowRun }) => flowRun.id)
   const runs = (count: number, row: Row): Promise<string[]> =>
     t.make.runs(
       Array.from({ length: count }, (_, n) => ({ next_scheduled_start_time: addSeconds(now, n - count), ...row })),

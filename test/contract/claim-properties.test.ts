@@ -98,7 +98,7 @@ class Model {
 
   claimOfQueue(queue: number, ask: Ask): string[] {
     const { isPaused = true, pool = 0 } = this.queues[queue] ?? {}
-    if (isPaused) return []
+    if (isPaused || this.#state.pools[pool]?.isPaused !== false) return []
     const allowed = Math.min(ask.limit ?? NO_LIMIT, this.openSlotsOfQueue(queue), this.openSlotsOfPool(pool))
     return this.#take(this.#due(queue, ask).slice(0, allowed))
   }
@@ -173,18 +173,23 @@ describeOnDatabases(
   'claims of random states',
   (t) => {
     const ofQueue = async (queue: { id: string } | undefined, ask: Ask): Promise<string[]> =>
-      (await claimRunsInWorkQueue(t.db, queue?.id ?? '', { ...ask, now })).runs.map((run) => run.id)
+      (
+        await claimRunsInWorkQueue(t.db, queue?.id ?? '', { ...ask, now, scheduledBefore: ask.scheduledBefore ?? null })
+      ).runs.map((run) => run.id)
     const ofPools = async (ask: Ask): Promise<string[]> =>
-      (await claimScheduledFlowRuns(t.db, { ...ask, now })).map(({ flowRun }) => flowRun.id)
+      (await claimScheduledFlowRuns(t.db, { ...ask, now, scheduledBefore: ask.scheduledBefore ?? null })).map(
+        ({ flowRun }) => flowRun.id,
+      )
 
-    test('a queue’s claim takes what its poll returned just before, as far as the pool’s limit allows', async () => {
+    test('a queue’s claim takes what its poll returned just before, as far as the pool’s limit and pause allow', async () => {
       const property = fc.asyncProperty(states, index, asks, async (state, chosen, ask) => {
         const model = new Model(structuredClone(state))
         await model.insert(t)
         const n = chosen % model.queues.length
         const pool = model.queues[n]?.pool ?? 0
         const { runs } = await getRunsInWorkQueue(t.db, model.queues[n]?.id ?? '', ask)
-        const polled = runs.map(({ id }) => id).slice(0, model.openSlotsOfPool(pool))
+        // A poll of a queue does not ask for its pool.
+        const polled = runs.map(({ id }) => id).slice(0, state.pools[pool]?.isPaused ? 0 : model.openSlotsOfPool(pool))
         const claimed = await ofQueue(model.queues[n], ask)
         expect(claimed).toEqual(polled)
         expect(claimed).toEqual(model.claimOfQueue(n, ask))

@@ -18,8 +18,8 @@ const due = (seconds: number, row: Row = {}): Row => ({ next_scheduled_start_tim
 describeOnDatabases('claimRunsInWorkQueue', (t) => {
   /** Polls and then claims: the claim has to return the runs of the poll, in its order, and PENDING. */
   const claim = async (id: string, options: ClaimRunsInWorkQueueOptions = {}): Promise<string[]> => {
-    const { now: _, ...poll } = options
-    const polled = await getRunsInWorkQueue(t.db, id, poll)
+    const { limit, scheduledBefore = now } = options
+    const polled = await getRunsInWorkQueue(t.db, id, { limit, scheduledBefore: scheduledBefore ?? undefined })
     const claimed = await claimRunsInWorkQueue(t.db, id, { now, ...options })
     expect(claimed.workQueue).toEqual(polled.workQueue)
     expect(claimed.runs.map((run) => run.id)).toEqual(polled.runs.map((run) => run.id))
@@ -30,7 +30,8 @@ describeOnDatabases('claimRunsInWorkQueue', (t) => {
   /** The claimed run is the polled one, in a state of its own; nothing else of it has changed. */
   const expectPending = (claimed: FlowRun, polled: FlowRun | undefined): void => {
     const state = { stateType: 'PENDING', stateName: 'Pending', stateTimestamp: now, updated: now }
-    expect(claimed).toEqual({ ...polled, ...state, stateId: claimed.stateId, endTime: null })
+    const expectedStartTime = polled?.expectedStartTime ?? polled?.nextScheduledStartTime
+    expect(claimed).toEqual({ ...polled, ...state, stateId: claimed.stateId, endTime: null, expectedStartTime })
     expect(claimed.stateId).not.toBe(polled?.stateId)
   }
 
@@ -104,8 +105,8 @@ describeOnDatabases('claimRunsInWorkQueue', (t) => {
       { work_queue_id: id },
     ])
     await t.make.runs([{ work_queue_id: other, work_queue_name: 'etl' }, { work_queue_name: 'ETL' }, {}])
-    expect(await claim(id)).toEqual([byId, byName, both])
-    expect(await claim(id)).toEqual([])
+    expect(await claim(id, { scheduledBefore: null })).toEqual([byId, byName, both])
+    expect(await claim(id, { scheduledBefore: null })).toEqual([])
   })
 
   test('takes only SCHEDULED runs, whatever their state is named', async () => {
@@ -113,7 +114,7 @@ describeOnDatabases('claimRunsInWorkQueue', (t) => {
     for (const state_type of [...STATE_TYPES, null]) await t.make.run({ work_queue_id: id, state_type })
     const late = await t.make.run({ work_queue_id: id, state_name: 'Late' })
     const unnamed = await t.make.run({ work_queue_id: id, state_name: null })
-    const runs = await claim(id)
+    const runs = await claim(id, { scheduledBefore: null })
     expect(runs).toHaveLength(3)
     expect(runs.slice(1)).toEqual([late, unnamed])
   })
@@ -128,8 +129,8 @@ describeOnDatabases('claimRunsInWorkQueue', (t) => {
       due(-5, { id: testId(7), work_queue_name: 'etl' }),
       due(-6, { id: testId(6), work_queue_id: id }),
     ])
-    expect(await claim(id, { limit: 4 })).toEqual([6, 7, 1, 8].map((n) => testId(n)))
-    expect(await claim(id)).toEqual([2, 9].map((n) => testId(n)))
+    expect(await claim(id, { limit: 4, scheduledBefore: null })).toEqual([6, 7, 1, 8].map((n) => testId(n)))
+    expect(await claim(id, { scheduledBefore: null })).toEqual([2, 9].map((n) => testId(n)))
   })
 
   test('takes only what is due at scheduledBefore, and no more than limit', async () => {
@@ -140,28 +141,32 @@ describeOnDatabases('claimRunsInWorkQueue', (t) => {
       due(1, { work_queue_id: id }),
       { work_queue_id: id },
     ])
-    expect(await claim(id, { limit: 0 })).toEqual([])
+    expect(await claim(id, { limit: 0, scheduledBefore: null })).toEqual([])
     expect(await claim(id, { limit: 1, scheduledBefore: now })).toEqual([late])
     expect(await claim(id, { scheduledBefore: now })).toEqual([exact])
     expect(await claim(id, { scheduledBefore: now })).toEqual([])
-    expect(await claim(id, { limit: 2 ** 31 - 1 })).toHaveLength(2)
+    expect(await claim(id, { limit: 2 ** 31 - 1, scheduledBefore: null })).toHaveLength(2)
     expect(await readFlowRun(t.db, none ?? '')).toMatchObject({ stateType: 'PENDING', nextScheduledStartTime: null })
   })
 
-  test('a paused queue gives out nothing, whatever its status says; a paused pool does not concern it', async () => {
+  test('a paused queue gives out nothing, whatever its status says, and neither does a queue of a paused pool', async () => {
     const work_pool_id = await t.make.pool({ is_paused: true, status: 'PAUSED', concurrency_limit: 9 })
     const id = await t.make.queue({ work_pool_id, is_paused: true, status: 'READY', concurrency_limit: 2 })
-    const run = await t.make.run({ work_queue_id: id })
-    expect(await claim(id)).toEqual([])
+    const run = await t.make.run(due(-1, { work_queue_id: id }))
+    const claimed = async (): Promise<string[]> =>
+      (await claimRunsInWorkQueue(t.db, id, { now })).runs.map((claimed) => claimed.id)
+    expect(await claimed()).toEqual([])
     await t.make.set('work_queue', id, { is_paused: false, status: 'PAUSED' })
-    expect(await claim(id)).toEqual([run])
+    expect(await claimed()).toEqual([])
+    await t.make.set('work_pool', work_pool_id, { is_paused: false, status: 'PAUSED' })
+    expect(await claimed()).toEqual([run])
   })
 
   test('without `now` the clock tells when the runs became PENDING', async () => {
     const id = await t.make.queue()
     await t.make.run({ work_queue_id: id })
     const before = Date.now()
-    const [run] = (await claimRunsInWorkQueue(t.db, id)).runs
+    const [run] = (await claimRunsInWorkQueue(t.db, id, { scheduledBefore: null })).runs
     expect(run?.stateTimestamp?.getTime()).toBeGreaterThanOrEqual(before)
     expect(run?.stateTimestamp?.getTime()).toBeLessThanOrEqual(Date.now())
     expect(run?.updated).toEqual(run?.stateTimestamp)
@@ -170,13 +175,15 @@ describeOnDatabases('claimRunsInWorkQueue', (t) => {
   test('ids in upper case are taken too', async () => {
     const id = await t.make.queue({ id: '00000000-0000-4000-8999-abcdefabcdef' })
     const run = await t.make.run({ work_queue_id: id })
-    expect((await claimRunsInWorkQueue(t.db, id.toUpperCase())).runs.map((claimed) => claimed.id)).toEqual([run])
+    expect(
+      (await claimRunsInWorkQueue(t.db, id.toUpperCase(), { scheduledBefore: null })).runs.map((claimed) => claimed.id),
+    ).toEqual([run])
   })
 
   test('many runs are claimed at once, each with its state', async () => {
     const id = await t.make.queue()
     const runs = await t.make.runs(Array.from({ length: 1010 }, (_, n) => due(n, { work_queue_id: id })))
-    const claimed = (await claimRunsInWorkQueue(t.db, id, { now })).runs
+    const claimed = (await claimRunsInWorkQueue(t.db, id, { now, scheduledBefore: null })).runs
     expect(claimed.map((run) => run.id)).toEqual(runs)
     expect(new Set(claimed.map((run) => run.stateId)).size).toBe(1010)
     expect((await allRows(t.database))['flow_run_state']).toHaveLength(1010)

@@ -16,14 +16,19 @@ const due = (seconds: number, row: Row = {}): Row => ({ next_scheduled_start_tim
 describeOnDatabases('claimScheduledFlowRuns', (t) => {
   /** Polls and then claims: the claim has to return what the poll did, in its order, and PENDING. */
   const claim = async (options: ClaimScheduledFlowRunsOptions = {}): Promise<string[]> => {
-    const { now: _, ...poll } = options
-    const polled = await getScheduledFlowRuns(t.db, poll)
-    const claimed = await claimScheduledFlowRuns(t.db, { now, ...options })
+    const { now: _, scheduledBefore, ...poll } = options
+    const polled = await getScheduledFlowRuns(t.db, { ...poll, scheduledBefore: scheduledBefore ?? undefined })
+    const claimed = await claimScheduledFlowRuns(t.db, { now, scheduledBefore: null, ...options })
     const state = { stateType: 'PENDING', stateName: 'Pending', stateTimestamp: now, updated: now, endTime: null }
     expect(claimed).toEqual(
       polled.map(({ flowRun, ...place }, n) => ({
         ...place,
-        flowRun: { ...flowRun, ...state, stateId: claimed[n]?.flowRun.stateId },
+        flowRun: {
+          ...flowRun,
+          ...state,
+          stateId: claimed[n]?.flowRun.stateId,
+          expectedStartTime: flowRun.expectedStartTime ?? flowRun.nextScheduledStartTime,
+        },
       })),
     )
     return claimed.map(({ flowRun }) => flowRun.id)
@@ -87,8 +92,8 @@ describeOnDatabases('claimScheduledFlowRuns', (t) => {
   test('takes only of the pools and queues that are asked for, and of none when the list is empty', async () => {
     const { p1, p1a, p1b, p2, p2a } = await makePools()
     const [a, b, c] = await t.make.runs([p1a, p1b, p2a].map((work_queue_id) => due(-1, { work_queue_id })))
-    expect(await claimScheduledFlowRuns(t.db, { workPoolIds: [] })).toEqual([])
-    expect(await claimScheduledFlowRuns(t.db, { workQueueIds: [] })).toEqual([])
+    expect(await claimScheduledFlowRuns(t.db, { workPoolIds: [], scheduledBefore: null })).toEqual([])
+    expect(await claimScheduledFlowRuns(t.db, { workQueueIds: [], scheduledBefore: null })).toEqual([])
     expect(await claim({ workPoolIds: [p2], workQueueIds: [p1a] })).toEqual([])
     expect(await claim({ workPoolIds: [testId(404)] })).toEqual([])
     expect(await claim({ workPoolIds: [p1.toUpperCase()], workQueueIds: [p1b, p2a] })).toEqual([b])
@@ -104,7 +109,7 @@ describeOnDatabases('claimScheduledFlowRuns', (t) => {
       { work_queue_name: 'etl', empirical_policy: {} },
       { work_queue_id: queue, empirical_policy: { retry_type: 'in_process' } },
     ])
-    const claimed = await claimScheduledFlowRuns(t.db, { now })
+    const claimed = await claimScheduledFlowRuns(t.db, { now, scheduledBefore: null })
     expect(claimed).toHaveLength(2)
     expect(claimed[1]?.flowRun.id).toBe(late)
     expect(await claim()).toEqual([])
@@ -127,8 +132,8 @@ describeOnDatabases('claimScheduledFlowRuns', (t) => {
   test('takes 1000 runs when no limit is given', async () => {
     const queue = await t.make.queue()
     await t.make.runs(Array.from({ length: 1003 }, () => ({ work_queue_id: queue })))
-    expect(await claimScheduledFlowRuns(t.db)).toHaveLength(1000)
-    expect(await claimScheduledFlowRuns(t.db)).toHaveLength(3)
+    expect(await claimScheduledFlowRuns(t.db, { scheduledBefore: null })).toHaveLength(1000)
+    expect(await claimScheduledFlowRuns(t.db, { scheduledBefore: null })).toHaveLength(3)
   })
 
   test('a paused queue gives out nothing, and a paused pool nothing of any queue', async () => {

@@ -31,7 +31,7 @@ describeOnDatabases('releaseStaleClaims', (t) => {
     const queue = await t.make.queue({ concurrency_limit: 2 })
     const start = { next_scheduled_start_time: at(-60), expected_start_time: at(-60) }
     await t.make.run({ work_queue_id: queue, parameters: { a_b: { c_d: [1] } }, tags: ['a_b'], ...start })
-    const [claimed] = (await claimRunsInWorkQueue(t.db, queue, { now: at(-30) })).runs
+    const [claimed] = (await claimRunsInWorkQueue(t.db, queue, { now: at(-30), scheduledBefore: null })).runs
     const [released] = await releaseStaleClaims(t.db, { pendingBefore: at(-29), now })
     const state = { stateType: 'SCHEDULED', stateName: 'Scheduled', stateTimestamp: now, updated: now }
     expect(released).toEqual({ ...claimed, ...state, stateId: released?.stateId })
@@ -54,13 +54,17 @@ describeOnDatabases('releaseStaleClaims', (t) => {
       [-2, -1].map((n) => ({ work_queue_id: queue, next_scheduled_start_time: at(n) })),
     )
     for (const _ of [1, 2, 3]) {
-      expect((await claimScheduledFlowRuns(t.db, { now })).map(({ flowRun }) => flowRun.id)).toEqual([first])
+      expect(
+        (await claimScheduledFlowRuns(t.db, { now, scheduledBefore: null })).map(({ flowRun }) => flowRun.id),
+      ).toEqual([first])
       expect((await getRunsInWorkQueue(t.db, queue)).runs).toEqual([])
       expect(await release({ pendingBefore: at(1) })).toEqual([first])
       expect((await getRunsInWorkQueue(t.db, queue)).runs.map((run) => run.id)).toEqual([first])
     }
     await setFlowRunState(t.db, first ?? '', { type: 'COMPLETED' })
-    expect((await claimRunsInWorkQueue(t.db, queue)).runs.map((run) => run.id)).toEqual([second])
+    expect((await claimRunsInWorkQueue(t.db, queue, { scheduledBefore: null })).runs.map((run) => run.id)).toEqual([
+      second,
+    ])
   })
 
   test('only runs that are PENDING since before the time are released', async () => {
@@ -77,10 +81,10 @@ describeOnDatabases('releaseStaleClaims', (t) => {
   test('a run that was started since is not released, nor one that was claimed anew', async () => {
     const queue = await t.make.queue()
     const [started, again] = await t.make.runs([{ work_queue_id: queue }, { work_queue_id: queue }])
-    await claimRunsInWorkQueue(t.db, queue, { now: at(-60) })
+    await claimRunsInWorkQueue(t.db, queue, { now: at(-60), scheduledBefore: null })
     await setFlowRunState(t.db, started ?? '', { type: 'RUNNING' }, { now: at(-50) })
     expect(await release({ now: at(-40) })).toEqual([again])
-    await claimRunsInWorkQueue(t.db, queue, { now: at(1) })
+    await claimRunsInWorkQueue(t.db, queue, { now: at(1), scheduledBefore: null })
     expect(await release()).toEqual([])
   })
 

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type HotCall, hotCalls } from './planned-calls.js'
+import type { HotCall } from './hot-call.js'
+import { hotCalls } from './planned-calls.js'
 import { createDatabase, type PlanDatabase, type Tables } from './plan-database.js'
 import { type Access, explain } from './read-plan.js'
 import { record, undone } from './plan-recorder.js'

@@ -109,8 +109,8 @@ export const writingCalls: Record<string, WritingCall> = {
       Array.from({ length: 501 }, () => ({ workQueueId: a })),
     ),
   setFlowRunState: (db) => setFlowRunState(db, scheduled, { type: 'RUNNING' }),
-  claimRunsInWorkQueue: (db) => claimRunsInWorkQueue(db, a),
-  'claimScheduledFlowRuns, of two queues': (db) => claimScheduledFlowRuns(db),
+  claimRunsInWorkQueue: (db) => claimRunsInWorkQueue(db, a, { scheduledBefore: null }),
+  'claimScheduledFlowRuns, of two queues': (db) => claimScheduledFlowRuns(db, { scheduledBefore: null }),
   releaseStaleClaims: (db) => releaseStaleClaims(db, { pendingBefore: since }),
 }
 

@@ -77,7 +77,7 @@ describeLive('runs that both sides move on', (live) => {
 
   test('a run that we claim before it is due is told by Prefect to wait', async () => {
     const id = await schedule(live(), deploymentId, addHours(new Date(), 1))
-    const { runs } = await claimRunsInWorkQueue(live().db, workQueueId)
+    const { runs } = await claimRunsInWorkQueue(live().db, workQueueId, { scheduledBefore: null })
     expect(runs.map((run) => run.id)).toEqual([id])
     expect(await propose(id, 'RUNNING')).toMatchObject({ status: 'WAIT' })
     await propose(id, 'CANCELLED')
@@ -143,7 +143,7 @@ describeLive('runs that both sides move on', (live) => {
     const limited = await deploy(live(), { pool, queue: unique('limited') }, { concurrency_limit: 1 })
     const first = await schedule(live(), limited.deploymentId)
     const second = await schedule(live(), limited.deploymentId)
-    const { runs } = await claimRunsInWorkQueue(db, limited.workQueueId)
+    const { runs } = await claimRunsInWorkQueue(db, limited.workQueueId, { scheduledBefore: null })
     expect(runs.map(({ id }) => id)).toEqual([first, second])
     const slots = async (): Promise<number> =>
       (await api('GET', `/deployments/${limited.deploymentId}`)).global_concurrency_limit.active_slots

@@ -128,12 +128,17 @@ export const mixedCalls: Record<string, MixedCall> = {
   getScheduledFlowRuns: (db, c) => library.getScheduledFlowRuns(db, { workPoolIds: [c.pool()], limit: c.below(9) }),
   // Claims
   claimRunsInWorkQueue: (db, c) =>
-    library.claimRunsInWorkQueue(db, c.queue(), { limit: c.maybe(c.below(5)), recordPolls: c.maybe(true) }),
+    library.claimRunsInWorkQueue(db, c.queue(), {
+      limit: c.maybe(c.below(5)),
+      recordPolls: c.maybe(true),
+      scheduledBefore: null,
+    }),
   claimScheduledFlowRuns: (db, c) =>
     library.claimScheduledFlowRuns(db, {
       workPoolIds: c.maybe([c.pool(), c.pool()]),
       limit: 1 + c.below(9),
       recordPolls: c.maybe(true),
+      scheduledBefore: null,
     }),
   releaseStaleClaims: (db, c) => library.releaseStaleClaims(db, { pendingBefore: c.moment(), limit: 20 }),
   // Slots and explanations

@@ -65,8 +65,10 @@ async function claim(): Promise<FlowRun[]> {
   const workQueueId = workQueueIds[below(workQueueIds.length)] ?? ''
   const take = async (session: Kysely<WorkQueueTables>): Promise<FlowRun[]> =>
     byQueue
-      ? (await claimRunsInWorkQueue(session, workQueueId, { limit })).runs
-      : (await claimScheduledFlowRuns(session, { workPoolIds, limit })).map(({ flowRun }) => flowRun)
+      ? (await claimRunsInWorkQueue(session, workQueueId, { limit, scheduledBefore: null })).runs
+      : (await claimScheduledFlowRuns(session, { workPoolIds, limit, scheduledBefore: null })).map(
+          ({ flowRun }) => flowRun,
+        )
   const isOwn = isolation === undefined || isolation === 'read committed'
   return isOwn && below(2) === 0 ? await take(db) : await inTransaction(take)
 }

@@ -30,25 +30,30 @@ describeOnDatabases('claims and transactions', (t) => {
     return { pool, queue, runs }
   }
   const byQueue = async (db: Kysely<WorkQueueTables>, queue: string, limit?: number): Promise<string[]> =>
-    (await claimRunsInWorkQueue(db, queue, { limit, now })).runs.map((run) => run.id)
+    (await claimRunsInWorkQueue(db, queue, { limit, now, scheduledBefore: null })).runs.map((run) => run.id)
   const byPool = async (db: Kysely<WorkQueueTables>, limit?: number): Promise<string[]> =>
-    (await claimScheduledFlowRuns(db, { limit, now })).map(({ flowRun }) => flowRun.id)
+    (await claimScheduledFlowRuns(db, { limit, now, scheduledBefore: null })).map(({ flowRun }) => flowRun.id)
 
-  test.each([null, 2])('an idle claim outside a transaction only reads, with a limit of %s', async (limit) => {
-    const { queue } = await arrange(limit)
-    await byQueue(t.db, queue)
-    const before = await allRows(t.database)
-    t.database.statements.length = 0
-    expect([await byQueue(t.db, queue), await byPool(t.db)]).toEqual([[], []])
-    expect([await byQueue(t.db, queue, 0), await byPool(t.db, 0)]).toEqual([[], []])
-    expect(t.database.statements).toHaveLength(4)
-    for (const statement of t.database.statements) expect(statement).not.toMatch(WRITES)
-    expect(await allRows(t.database)).toEqual(before)
-  })
+  test.each([null, 2])(
+    'an idle claim outside a transaction goes on only to read, with a limit of %s',
+    async (limit) => {
+      const { queue } = await arrange(limit)
+      await byQueue(t.db, queue)
+      expect([await byQueue(t.db, queue), await byPool(t.db)]).toEqual([[], []])
+      const before = await allRows(t.database)
+      t.database.statements.length = 0
+      expect([await byQueue(t.db, queue), await byPool(t.db)]).toEqual([[], []])
+      expect([await byQueue(t.db, queue, 0), await byPool(t.db, 0)]).toEqual([[], []])
+      expect(t.database.statements).toHaveLength(4)
+      for (const statement of t.database.statements) expect(statement).not.toMatch(WRITES)
+      expect(await allRows(t.database)).toEqual(before)
+    },
+  )
 
-  test('a claim by queue of a full pool only reads too', async () => {
+  test('a claim by queue of a pool that stays full goes on only to read too', async () => {
     const { pool, queue } = await arrange(9)
     await t.make.set('work_pool', pool, { concurrency_limit: 0 })
+    expect(await byQueue(t.db, queue)).toEqual([])
     t.database.statements.length = 0
     expect(await byQueue(t.db, queue)).toEqual([])
     for (const statement of t.database.statements) expect(statement).not.toMatch(WRITES)
@@ -86,8 +91,12 @@ describeOnDatabases('claims and transactions', (t) => {
   test('an error of ours leaves the caller’s transaction usable', async () => {
     const { queue, runs } = await arrange(null)
     await t.db.transaction().execute(async (trx) => {
-      await expect(claimRunsInWorkQueue(trx, testId(404))).rejects.toMatchObject({ name: 'WorkQueueNotFoundError' })
-      await expect(claimRunsInWorkQueue(trx, 'none')).rejects.toMatchObject({ name: 'InvalidInputError' })
+      await expect(claimRunsInWorkQueue(trx, testId(404), { scheduledBefore: null })).rejects.toMatchObject({
+        name: 'WorkQueueNotFoundError',
+      })
+      await expect(claimRunsInWorkQueue(trx, 'none', { scheduledBefore: null })).rejects.toMatchObject({
+        name: 'InvalidInputError',
+      })
       expect(await byQueue(trx, queue)).toEqual(runs)
     })
     expect(await readFlowRun(t.db, runs[0] ?? '')).toMatchObject({ stateType: 'PENDING' })

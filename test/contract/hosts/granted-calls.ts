@@ -75,8 +75,10 @@ export const grantedCalls: Readonly<Record<string, GrantedCall>> = {
   ...Object.fromEntries(
     Object.entries(writingCalls).map(([name, call]) => [name, (db: Kysely<WorkQueueTables>) => call(db, () => {})]),
   ),
-  'claimRunsInWorkQueue, without a limit': (db) => library.claimRunsInWorkQueue(db, unlimited),
-  'claimRunsInWorkQueue, with a tag filter': (db) => library.claimRunsInWorkQueue(db, filtering),
+  'claimRunsInWorkQueue, without a limit': (db) =>
+    library.claimRunsInWorkQueue(db, unlimited, { scheduledBefore: null }),
+  'claimRunsInWorkQueue, with a tag filter': (db) =>
+    library.claimRunsInWorkQueue(db, filtering, { scheduledBefore: null }),
   'updateWorkPool, pause and resume': async (db) => {
     await library.updateWorkPool(db, pool, { isPaused: true })
     await library.updateWorkPool(db, pool, { isPaused: false })

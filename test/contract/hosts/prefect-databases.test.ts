@@ -179,7 +179,7 @@ describeOnDatabases(
       const [run] = await createFlowRuns(t.db, [{ workQueueId: id, nextScheduledStartTime: addMinutes(now, 5) }], {
         now,
       })
-      await claimRunsInWorkQueue(t.db, id, { now: addSeconds(now, 1) })
+      await claimRunsInWorkQueue(t.db, id, { now: addSeconds(now, 1), scheduledBefore: null })
       await releaseStaleClaims(t.db, { pendingBefore: addMinutes(now, 1), now: addSeconds(now, 2) })
       await setFlowRunState(t.db, run?.id ?? '', { type: 'PENDING' }, { now: addSeconds(now, 3) })
       await setFlowRunState(t.db, run?.id ?? '', { type: 'RUNNING' }, { now: addSeconds(now, 4) })

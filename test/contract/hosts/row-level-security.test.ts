@@ -69,6 +69,8 @@ async function makeSharedQueue({ make }: Contract): Promise<{ queue: string; a: 
 
 /** The ids of the runs that a tenant gets. */
 async function claim(role: Role, tenant: string, queue: string): Promise<string[]> {
-  const { runs } = await role.as((db) => claimRunsInWorkQueue(db, queue), { 'app.tenant': tenant })
+  const { runs } = await role.as((db) => claimRunsInWorkQueue(db, queue, { scheduledBefore: null }), {
+    'app.tenant': tenant,
+  })
   return runs.map(({ id }) => id)
 }

@@ -117,7 +117,7 @@ async function expectMoved(t: Contract, db: Db, { queue, runs }: Awaited<ReturnT
   }
   const before = await stored()
   const last = new Date('9999-12-31T23:59:59.999Z')
-  const { runs: claimed } = await claimRunsInWorkQueue(db, queue)
+  const { runs: claimed } = await claimRunsInWorkQueue(db, queue, { scheduledBefore: null })
   expect(claimed.map((run) => run.id)).toEqual([id])
   expect((await setFlowRunState(db, id, { type: 'RUNNING' })).runCount).toBe(1)
   await setFlowRunState(db, id, { type: 'FAILED' })

@@ -1,0 +1,108 @@
+import { sql } from 'kysely'
+import { WorkQueueNotFoundError } from '../errors.js'
+import { decode, decodeAt } from '../model/columns.js'
+import { decodeBoolean, decodeTime, encodeTime } from '../model/values.js'
+import { type WorkQueue, workQueueColumns } from '../model/work-queue.js'
+import type { RunsInWorkQueue } from '../polls/queue-poll.js'
+import { type Scope, transact } from '../session.js'
+import { runStatement } from '../sql/cached-statement.js'
+import { claimByFilter, type QueueClaim } from './claim-by-filter.js'
+import { enterPendingRuns } from './enter-pending-runs.js'
+import { isSamePlace, type KnownPlace, type Place, recall, remember, UNLIMITED } from './known-queues.js'
+import { pickRuns, recordPoll } from './queue-claim.sqlite.js'
+
+/** A claim whose time is known: on SQLite it is that of the process. */
+type TimedClaim = QueueClaim & { readonly now: Date }
+
+/** What there is to claim. */
+interface Picked {
+  readonly place: Place
+  readonly workQueue: WorkQueue
+  readonly ids: readonly string[]
+}
+
+/**
+ * Claims runs of a queue on SQLite, in a transaction that begins with a write. A claim that found nothing the last time looks first, so that an idle one
+ * does not wait for the write lock.
+ */
+export async function claimOnSqlite(scope: Scope, workQueueId: string, claim: QueueClaim): Promise<RunsInWorkQueue> {
+  const known = recall(scope, workQueueId) ?? UNLIMITED
+  if (known.foundNothing && !scope.isTransaction && !claim.recordPolls) {
+    const seen = await pick(scope, workQueueId, { ...claim, now: claim.now ?? new Date() }, known)
+    if (seen.ids.length === 0 && !seen.place.hasFilter) return { workQueue: seen.workQueue, runs: [] }
+  }
+  const claimed = await transact(scope, async (inside) => {
+    // Only now, since the transaction may have waited for the write lock.
+    const timed = { ...claim, now: claim.now ?? new Date() }
+    const values = { workQueueId, now: encodeTime(timed.now, 'sqlite') }
+    if (claim.recordPolls) {
+      await runStatement(inside, 'queue-claim-poll', (p) => recordPoll(inside, p('workQueueId'), p('now')), values)
+    }
+    const picked = await pick(inside, workQueueId, timed, known)
+    const runs = picked.place.hasFilter
+      ? await claimByFilter(inside, picked.workQueue, timed)
+      : await enterPendingRuns(inside, picked.ids, timed.now)
+    return { ...picked, runs }
+  })
+  remember(scope, workQueueId, { ...claimed.place, foundNothing: claim.limit > 0 && claimed.runs.length === 0 })
+  return { workQueue: claimed.workQueue, runs: claimed.runs }
+}
+
+/** What there is to claim, by the statement for the place as it is known, and by the one for what it is if that is another. */
+async function pick(scope: Scope, workQueueId: string, claim: TimedClaim, known: KnownPlace): Promise<Picked> {
+  let picked = await pickFrom(scope, workQueueId, claim, known)
+  if (!isSamePlace(picked.place, known)) picked = await pickFrom(scope, workQueueId, claim, picked.place)
+  return picked.place.isPaused ? { ...picked, ids: [] } : picked
+}
+
+async function pickFrom(
+  scope: Scope,
+  workQueueId: string,
+  { limit, scheduledBefore, now }: TimedClaim,
+  known: Place,
+): Promise<Picked> {
+  const { isQueueLimited, isPoolLimited, takesNames } = known
+  const isAnyDue = scheduledBefore === null
+  const shape = `queue-claim-pick ${isQueueLimited} ${isPoolLimited} ${takesNames} ${isAnyDue}`
+  const rows = await runStatement<PickedRow>(
+    scope,
+    shape,
+    (parameter) =>
+      pickRuns(
+        scope,
+        {
+          workQueueId: parameter('workQueueId'),
+          limit: sql`cast(${parameter('limit')} as integer)`,
+          scheduledBefore: isAnyDue ? undefined : parameter('scheduledBefore'),
+        },
+        known,
+      ) as never,
+    { workQueueId, limit, scheduledBefore: isAnyDue ? undefined : encodeTime(scheduledBefore ?? now, 'sqlite') },
+  )
+  const [first] = rows
+  if (first === undefined) throw new WorkQueueNotFoundError(workQueueId)
+  const workQueue = decode(workQueueColumns, first, 'queue.')
+  const place = {
+    workPoolId: workQueue.workPoolId,
+    isQueueLimited: decodeBoolean(first.isQueueLimited),
+    isPoolLimited: decodeBoolean(first.isPoolLimited),
+    isPaused: decodeBoolean(first.isPaused),
+    takesNames: decodeBoolean(first.takesNames),
+    hasFilter: decodeBoolean(first.hasFilter),
+  }
+  return { place, workQueue, ids: rows.flatMap(readId) }
+}
+
+interface PickedRow extends Record<keyof Place, unknown> {
+  readonly runId: string | null
+  readonly nextScheduledStartTime: unknown
+  readonly stateTimestamp: unknown
+}
+
+/** The run's id, if there is one. What the claim would write on, or over, has to be readable. */
+function readId({ runId, nextScheduledStartTime, stateTimestamp }: PickedRow): string[] {
+  if (runId === null) return []
+  decodeAt(decodeTime, nextScheduledStartTime, 'flow_run', runId, 'next_scheduled_start_time')
+  decodeAt(decodeTime, stateTimestamp, 'flow_run', runId, 'state_timestamp')
+  return [runId]
+}

@@ -1,0 +1,77 @@
+import type { DialectAdapter } from 'kysely'
+import type { Scope } from '../session.js'
+
+/** What matters of a queue and its pool to a claim. */
+export interface Place {
+  readonly workPoolId: string
+  readonly isQueueLimited: boolean
+  readonly isPoolLimited: boolean
+  /** Whether the queue or its pool is paused. */
+  readonly isPaused: boolean
+  /** Whether runs without a queue id belong to it by its name: it is in the default agent pool. */
+  readonly takesNames: boolean
+  /** Whether it takes runs by a tag filter. */
+  readonly hasFilter: boolean
+}
+
+/** A place as the last claim met it. */
+export interface KnownPlace extends Place {
+  readonly foundNothing: boolean
+}
+
+/** What a queue is taken for that was not met yet. */
+export const UNLIMITED: KnownPlace = {
+  workPoolId: '',
+  isQueueLimited: false,
+  isPoolLimited: false,
+  isPaused: false,
+  takesNames: false,
+  hasFilter: false,
+  foundNothing: false,
+}
+
+/** Whether a statement for the one place is right for the other. A pause is found by each. */
+export function isSamePlace(a: Place, b: Place): boolean {
+  return (
+    a.isQueueLimited === b.isQueueLimited &&
+    a.isPoolLimited === b.isPoolLimited &&
+    a.takesNames === b.takesNames &&
+    a.hasFilter === b.hasFilter
+  )
+}
+
+/** Whether claims of the place need no turn. */
+export function isOpenToAll({ isQueueLimited, isPoolLimited, hasFilter }: Place): boolean {
+  return !isQueueLimited && !isPoolLimited && !hasFilter
+}
+
+// A claim's statements depend on what the queue and its pool are, and to ask first would cost a round trip each time. So the last answer is
+// remembered: never trusted, since each statement finds out itself, and one trip dearer when it is wrong. By the adapter, which
+// an instance and its transactions share and which goes with them.
+const known = new WeakMap<DialectAdapter, Map<string, KnownPlace>>()
+
+/** Begun anew at this size, which takes some megabytes. */
+const MOST_PLACES = 10_000
+
+/** What the last claim of the queue met. */
+export function recall(scope: Scope, workQueueId: string): KnownPlace | undefined {
+  return placesOf(scope).get(keyOf(scope, workQueueId))
+}
+
+/** Keeps what a claim met for the next one. */
+export function remember(scope: Scope, workQueueId: string, place: KnownPlace): void {
+  const places = placesOf(scope)
+  if (places.size >= MOST_PLACES) places.clear()
+  places.set(keyOf(scope, workQueueId), place)
+}
+
+function placesOf({ db }: Scope): Map<string, KnownPlace> {
+  const { adapter } = db.getExecutor()
+  let places = known.get(adapter)
+  if (places === undefined) known.set(adapter, (places = new Map()))
+  return places
+}
+
+function keyOf({ schema }: Scope, workQueueId: string): string {
+  return schema === undefined ? workQueueId : `${schema} ${workQueueId}`
+}

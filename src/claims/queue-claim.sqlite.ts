@@ -1,0 +1,125 @@
+import { type RawBuilder, sql } from 'kysely'
+import { WORK_QUEUE_SLOT_STATES } from '../rules/states.js'
+import { selection } from '../model/columns.js'
+import { flowRunColumns } from '../model/flow-run.js'
+import { workQueueColumns } from '../model/work-queue.js'
+import { activeOfPool, activeOfQueue, boundOf } from '../sql/active-runs.js'
+import { justAfter, laterOf } from '../sql/clock.js'
+import { handOutOrder, hasFilter, isDue, isMemberById, isMemberByName, takesNames } from '../sql/runs.js'
+import type { Scope } from '../session.js'
+import type { Place } from './known-queues.js'
+
+// The statements of a claim of one queue on SQLite. Its transaction has the one write lock, so nothing has to be locked, and a wrong
+// guess of what the queue is costs no round trip; but each text is prepared anew, and a shorter one is prepared sooner.
+
+type Fragment = RawBuilder<unknown>
+
+/** What stands for each value. */
+export interface QueueClaimText {
+  readonly workQueueId: Fragment
+  readonly limit: Fragment
+  /** `undefined`: every SCHEDULED run. */
+  readonly scheduledBefore: Fragment | undefined
+}
+
+/** The queue, what it is, and the ids of the runs to claim: its first due ones, at most as many as it and its pool have open slots. */
+export function pickRuns(scope: Scope, claim: QueueClaimText, place: Place): RawBuilder<object> {
+  const { dialect, tables } = scope
+  // Counted once, whatever asks for it.
+  const counted = roomOf(scope, claim, place)
+  const room = counted === undefined ? claim.limit : sql`(select runs from room)`
+  const first = (isMember: Fragment): Fragment => sql`
+    select * from (
+      select run.next_scheduled_start_time, run.id, run.state_timestamp from ${tables.flow_run} as run
+      where ${isMember} and ${isDue(claim.scheduledBefore)}
+      order by ${handOutOrder}
+      limit ${room}
+    ) as run`
+  const name = sql`(select queue.name from ${tables.work_queue} as queue where queue.id = ${claim.workQueueId})`
+  const byId = first(isMemberById(claim.workQueueId))
+  const due = place.takesNames
+    ? sql`
+      select * from (${byId} union all ${first(isMemberByName(name))}) as run
+      order by ${handOutOrder}
+      limit ${room}`
+    : byId
+  return sql`
+    ${counted === undefined ? sql`` : sql`with room as materialized (${counted})`}
+    select
+      ${selection(workQueueColumns, dialect, 'queue', 'queue.')},
+      queue.concurrency_limit is not null as "isQueueLimited",
+      pool.concurrency_limit is not null as "isPoolLimited",
+      queue.is_paused or pool.is_paused as "isPaused",
+      ${takesNames('pool')} as "takesNames",
+      ${hasFilter('queue')} as "hasFilter",
+      run.id as "runId",
+      run.next_scheduled_start_time as "nextScheduledStartTime",
+      run.state_timestamp as "stateTimestamp"
+    from ${tables.work_queue} as queue
+    join ${tables.work_pool} as pool on pool.id = queue.work_pool_id
+    left join (${due}) as run on true
+    where queue.id = ${claim.workQueueId}
+    order by ${handOutOrder}`
+}
+
+/** How many runs may be claimed of a queue with a limit, its own or its pool's. A limit that was taken away since is none: `limit null` is an error on SQLite. */
+function roomOf(scope: Scope, { workQueueId, limit }: QueueClaimText, place: Place): Fragment | undefined {
+  if (!place.isQueueLimited && !place.isPoolLimited) return undefined
+  const { tables } = scope
+  const slots = { states: WORK_QUEUE_SLOT_STATES, byName: place.takesNames }
+  const open = [limit]
+  if (place.isQueueLimited) open.push(sql`coalesce(queue.concurrency_limit - ${activeOfQueue(scope, slots)}, ${limit})`)
+  if (place.isPoolLimited) {
+    const active = activeOfPool(scope, sql`pool.id`, slots, boundOf(scope, 'work_pool', 'pool'))
+    open.push(sql`coalesce(pool.concurrency_limit - ${active}, ${limit})`)
+  }
+  return sql`
+    select max(0, min(${sql.join(open)})) as runs from ${tables.work_queue} as queue
+    join ${tables.work_pool} as pool on pool.id = queue.work_pool_id
+    where queue.id = ${workQueueId}`
+}
+
+/** Records the poll of the queue. */
+export function recordPoll({ dialect, tables }: Scope, workQueueId: Fragment, now: Fragment): RawBuilder<object> {
+  return sql`
+    update ${tables.work_queue} as queue set
+      last_polled = ${laterOf(sql`queue.last_polled`, now, dialect)},
+      status = case when queue.is_paused then queue.status else 'READY' end,
+      updated = ${now}
+    where queue.id = ${workQueueId}`
+}
+
+/** Inserts the states of runs that become PENDING; `states` has the ids of the runs and of their states, as a JSON object. */
+export function insertPendingStates({ dialect, tables }: Scope, states: Fragment, now: Fragment): RawBuilder<object> {
+  const timestamp = justAfter([sql`run.state_timestamp`], now, dialect)
+  const isDueAt = sql`coalesce(run.next_scheduled_start_time, run.expected_start_time)`
+  // As Python's json.dumps spells it.
+  const details = sql`'{"flow_run_id": "' || run.id || '"'
+    || coalesce(', "scheduled_time": "' || strftime('%Y-%m-%dT%H:%M:%fZ', ${isDueAt}) || '"', '') || '}'`
+  return sql`
+    insert into ${tables.flow_run_state} (id, created, updated, type, timestamp, name, state_details, flow_run_id)
+    select state.value, ${now}, ${now}, 'PENDING', ${timestamp}, 'Pending', ${details}, run.id
+    from json_each(${states}) as state
+    cross join ${tables.flow_run} as run on run.id = state.key`
+}
+
+/** Moves the runs to those states, and returns them as they now are. */
+export function enterPendingStates({ dialect, tables }: Scope, states: Fragment, now: Fragment): RawBuilder<object> {
+  return sql`
+    with entered as materialized (
+      select pair.key as id, pair.value as state_id, state.timestamp
+      from json_each(${states}) as pair
+      cross join ${tables.flow_run_state} as state on state.id = pair.value
+    )
+    update ${tables.flow_run} set
+      state_id = entered.state_id,
+      state_type = 'PENDING',
+      state_name = 'Pending',
+      state_timestamp = entered.timestamp,
+      expected_start_time = coalesce(expected_start_time, next_scheduled_start_time),
+      end_time = null,
+      updated = ${now}
+    from entered
+    where flow_run.id = entered.id
+    returning ${selection(flowRunColumns, dialect, 'flow_run')}`
+}
