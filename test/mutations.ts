@@ -122,13 +122,13 @@ export const mutations: readonly Mutation[] = [
     file: 'src/locks.ts',
     find: "${needsGate}`)) return await lock('delete')",
     replace: "${needsGate}`)) return await lock('update')",
-    fails: 'test/concurrency/races-of-locks.test.ts > a limit given to a queue, between a look and a claim',
+    fails: 'test/concurrency/races-of-locks.test.ts > a limit given to a pool, between a look and a claim',
   },
   {
     file: 'src/locks.ts',
     find: 'if (!needsGateNow(locked))',
     replace: 'if (locked !== null)',
-    fails: 'test/concurrency/races-of-locks.test.ts > a limit taken away, and another one given',
+    fails: 'test/concurrency/waiting.test.ts > a limit given just after another was taken away',
   },
   {
     file: 'src/workers/record-worker-heartbeat.ts',

@@ -83,8 +83,7 @@ describeRaces('races of queues', {
     calls: [(db) => deleteWorkPool(db, pool), inPool('x')],
   },
   'delete of a pool and a heartbeat': { arrange: poolOfQueues, calls: [(db) => deleteWorkPool(db, pool), heartbeat] },
-  // Seen to fail at read committed without `holdOffHeartbeats` and without the second look in mark-work-pools-not-ready.ts; when a
-  // heartbeat that could not be announced trusts its look at the pool (`turnReady` in record-worker-heartbeat.ts).
+  // Seen to fail (test/mutations.ts) when a heartbeat that could not be announced trusts its look at the pool.
   'a heartbeat and a mark for want of workers': {
     arrange: poolOfQueues,
     calls: [heartbeat, async (db) => (await markWorkPoolsNotReady(db)).map(({ id }) => id)],

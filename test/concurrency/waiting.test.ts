@@ -167,6 +167,34 @@ describeOnDatabases(
 describeOnDatabases(
   'an open claim',
   (t) => {
+    test('keeps a limit given just after another was taken away waiting, which then holds no row', async () => {
+      const place = await makePlace(t, { a: 5 })
+      await t.make.set('work_queue', place.b, { concurrency_limit: null })
+      const claimer = await t.db.startTransaction().execute()
+      await claimRunsInWorkQueue(claimer, place.b, { limit: 1 })
+      const host = await t.db.startTransaction().execute()
+      await updateWorkQueue(host, place.a, { concurrencyLimit: null })
+      // It looks, sees a limit, and waits for the row.
+      const ended: boolean[] = []
+      const change = updateWorkQueue(t.database.connect(), place.a, { concurrencyLimit: 1 }).finally(() =>
+        ended.push(true),
+      )
+      const waits = async (event: string): Promise<boolean> => {
+        const { rows } = await sql`
+          select 1 from pg_stat_activity where datname = current_database() and wait_event = ${event}
+        `.execute(t.database.plain)
+        return rows.length > 0
+      }
+      while (!(await waits('transactionid'))) await setTimeout(2)
+      await host.commit().execute()
+      while (ended.length === 0 && !(await waits('advisory'))) await setTimeout(2)
+      expect(ended).toEqual([])
+      await updateWorkQueue(t.database.connect(), place.a, { isPaused: true })
+      await claimer.commit().execute()
+      await change
+      expect(await readWorkQueue(t.db, place.a)).toMatchObject({ concurrencyLimit: 1, isPaused: true })
+    })
+
     test('of a limited queue does not keep a heartbeat of a READY pool waiting', async () => {
       const place = await makePlace(t, { pool: 3, a: 2 })
       const claimer = await t.db.startTransaction().execute()
@@ -176,7 +204,6 @@ describeOnDatabases(
       await claimer.commit().execute()
     })
 
-    // Seen to fail when the pool is locked before the worker is written.
     test('of a limited pool that is NOT_READY keeps a heartbeat waiting, but the worker stays ONLINE', async () => {
       const place = await makePlace(t, { pool: 3, status: 'NOT_READY' })
       const claimer = await t.db.startTransaction().execute()
