@@ -1,6 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
-import { WORK_QUEUE_SLOT_STATES } from '../rules/states.js'
-import { activeOfPool, activeOfQueue } from '../sql/active-runs.js'
+import { activeOfPool, activeOfQueue, CLAIM_SLOTS, type Limit, limitOf, mayStart } from '../sql/active-runs.js'
 import { laterOf, timeOfWriting } from '../sql/clock.js'
 import { enterPending } from '../sql/enter-pending.js'
 import { and, type Condition } from '../sql/lists.js'
@@ -154,14 +153,16 @@ export function lookAtQueue(scope: Scope, claim: QueueClaimText, place: Place): 
 
 /** How many runs may be claimed of the queue under the alias `queue`, in the pool under the alias `pool`. */
 function roomOf(scope: Scope, { limit }: QueueClaimText, place: Place): Fragment {
-  const slots = { states: WORK_QUEUE_SLOT_STATES, byName: place.takesNames }
-  const open = [
-    ...(place.isQueueLimited ? [sql`queue.concurrency_limit - ${activeOfQueue(scope, slots)}`] : []),
-    ...(place.isPoolLimited
-      ? [sql`pool.concurrency_limit - ${activeOfPool(scope, sql`pool.id`, slots, sql`pool.concurrency_limit`)}`]
-      : []),
-  ]
-  return sql`greatest(0, least(${sql.join([limit, ...open])}))`
+  const slots = { ...CLAIM_SLOTS, byName: place.takesNames }
+  const limits: Limit[] = []
+  if (place.isQueueLimited) {
+    limits.push({ limit: sql`queue.concurrency_limit`, active: activeOfQueue(scope, slots) })
+  }
+  if (place.isPoolLimited) {
+    const active = activeOfPool(scope, sql`pool.id`, slots, limitOf(scope, 'pool'))
+    limits.push({ limit: sql`pool.concurrency_limit`, active })
+  }
+  return mayStart('postgres', limit, limits)
 }
 
 /** The claim of a queue whose turn, and whose pool's, is taken: at most as many runs as both have open slots. */

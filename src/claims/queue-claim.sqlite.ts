@@ -1,9 +1,8 @@
 import { type RawBuilder, sql } from 'kysely'
-import { WORK_QUEUE_SLOT_STATES } from '../rules/states.js'
 import { selection } from '../model/columns.js'
 import { flowRunColumns } from '../model/flow-run.js'
 import { workQueueColumns } from '../model/work-queue.js'
-import { activeOfPool, activeOfQueue, boundOf } from '../sql/active-runs.js'
+import { activeOfPool, activeOfQueue, CLAIM_SLOTS, type Limit, limitOf, mayStart } from '../sql/active-runs.js'
 import { justAfter, laterOf } from '../sql/clock.js'
 import { handOutOrder, hasFilter, isDue, isMemberById, isMemberByName, takesNames } from '../sql/runs.js'
 import type { Scope } from '../session.js'
@@ -62,19 +61,21 @@ export function pickRuns(scope: Scope, claim: QueueClaimText, place: Place): Raw
     order by ${handOutOrder}`
 }
 
-/** How many runs may be claimed of a queue with a limit, its own or its pool's. A limit that was taken away since is none: `limit null` is an error on SQLite. */
+/** How many runs may be claimed of a queue with a limit, its own or its pool's. A limit that was taken away since is none. */
 function roomOf(scope: Scope, { workQueueId, limit }: QueueClaimText, place: Place): Fragment | undefined {
-  if (!place.isQueueLimited && !place.isPoolLimited) return undefined
   const { tables } = scope
-  const slots = { states: WORK_QUEUE_SLOT_STATES, byName: place.takesNames }
-  const open = [limit]
-  if (place.isQueueLimited) open.push(sql`coalesce(queue.concurrency_limit - ${activeOfQueue(scope, slots)}, ${limit})`)
-  if (place.isPoolLimited) {
-    const active = activeOfPool(scope, sql`pool.id`, slots, boundOf(scope, 'work_pool', 'pool'))
-    open.push(sql`coalesce(pool.concurrency_limit - ${active}, ${limit})`)
+  const slots = { ...CLAIM_SLOTS, byName: place.takesNames }
+  const limits: Limit[] = []
+  if (place.isQueueLimited) {
+    limits.push({ limit: sql`queue.concurrency_limit`, active: activeOfQueue(scope, slots) })
   }
+  if (place.isPoolLimited) {
+    const active = activeOfPool(scope, sql`pool.id`, slots, limitOf(scope, 'pool'))
+    limits.push({ limit: sql`pool.concurrency_limit`, active })
+  }
+  if (limits.length === 0) return undefined
   return sql`
-    select max(0, min(${sql.join(open)})) as runs from ${tables.work_queue} as queue
+    select ${mayStart('sqlite', limit, limits)} as runs from ${tables.work_queue} as queue
     join ${tables.work_pool} as pool on pool.id = queue.work_pool_id
     where queue.id = ${workQueueId}`
 }

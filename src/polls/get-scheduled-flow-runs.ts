@@ -1,9 +1,8 @@
 import { z } from 'zod'
-import { WORK_POOL_SLOT_STATES } from '../rules/states.js'
 import { check, countSchema, idSchema, timeSchema } from '../model/checks.js'
 import { open, type RequiredTables, type Session } from '../session.js'
-import type { SlotRule } from '../sql/active-runs.js'
-import { pollPools, type ScheduledFlowRun } from './pool-poll.js'
+import { POOL_POLL_SLOTS } from '../sql/active-runs.js'
+import { DEFAULT_POOL_POLL_LIMIT, pollPools, type ScheduledFlowRun } from './pool-poll.js'
 
 /** Which runs a poll of work pools asks for. */
 export interface GetScheduledFlowRunsOptions {
@@ -20,12 +19,6 @@ export interface GetScheduledFlowRunsOptions {
   /** Whether runs of queues of a smaller priority number come first, whenever they are due. Default: true. */
   respectQueuePriorities?: boolean | undefined
 }
-
-/** Polls of pools count PENDING and RUNNING runs, by queue id. */
-export const POOL_POLL_SLOTS: SlotRule = { states: WORK_POOL_SLOT_STATES, byName: false }
-
-/** How many runs a poll of pools returns at most, unless it asks for another number. */
-export const DEFAULT_POOL_POLL_LIMIT = 1000
 
 const optionsSchema = z.strictObject({
   workPoolIds: z.array(idSchema).optional(),

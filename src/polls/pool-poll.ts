@@ -1,13 +1,14 @@
 import { sql } from 'kysely'
 import { encodeIdList, isShortList } from '../sql/lists.js'
-import { decode } from '../model/columns.js'
+import { decode, decodeStored } from '../model/columns.js'
 import { flowRunColumns } from '../model/flow-run.js'
 import type { FlowRun } from '../model/flow-run.js'
 import { encodeTime } from '../model/values.js'
 import type { Scope } from '../session.js'
 import type { SlotRule } from '../sql/active-runs.js'
 import { runStatement } from '../sql/cached-statement.js'
-import { poolPollStatement } from './pool-poll-statement.js'
+import { poolPollOnPostgres } from './pool-poll.postgres.js'
+import { poolPollOnSqlite } from './pool-poll.sqlite.js'
 
 /** What a poll of work pools asks for. */
 export interface PoolPoll {
@@ -29,6 +30,9 @@ export interface ScheduledFlowRun {
   flowRun: FlowRun
 }
 
+/** How many runs a poll of pools returns at most, unless it asks for another number. */
+export const DEFAULT_POOL_POLL_LIMIT = 1000
+
 /** Polls work pools, after the checks. */
 export async function pollPools(scope: Scope, poll: PoolPoll, slots: SlotRule): Promise<ScheduledFlowRun[]> {
   const { dialect } = scope
@@ -42,7 +46,7 @@ export async function pollPools(scope: Scope, poll: PoolPoll, slots: SlotRule): 
   }
   const given = Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [name]))
   const short = { workPoolIds: isShortList(poll.workPoolIds ?? []), workQueueIds: isShortList(poll.workQueueIds ?? []) }
-  const rows = await runStatement<{ workPoolId: string; workQueueId: string }>(
+  const rows = await runStatement<Row>(
     scope,
     `poll-pools ${given.join()} ${short.workPoolIds} ${short.workQueueIds} ${respectQueuePriorities} ${lock} ${slots.states.join()} ${slots.byName} ${ignorePoolLimits}`,
     (parameter) => {
@@ -51,7 +55,8 @@ export async function pollPools(scope: Scope, poll: PoolPoll, slots: SlotRule): 
         const value = ifGiven(name)
         return value && { value, isShort: short[name] }
       }
-      return poolPollStatement(scope, {
+      const build = dialect === 'postgres' ? poolPollOnPostgres<Row> : poolPollOnSqlite<Row>
+      return build(scope, {
         limit: sql`cast(${parameter('limit')} as integer)`,
         workPoolIds: listIfGiven('workPoolIds'),
         workQueueIds: listIfGiven('workQueueIds'),
@@ -68,6 +73,16 @@ export async function pollPools(scope: Scope, poll: PoolPoll, slots: SlotRule): 
   return rows.map((row) => ({
     workPoolId: row.workPoolId,
     workQueueId: row.workQueueId,
-    flowRun: decode(flowRunColumns, row),
+    flowRun:
+      row.run === undefined
+        ? decode(flowRunColumns, row, 'run.')
+        : decodeStored(flowRunColumns, JSON.parse(row.run) as object),
   }))
+}
+
+interface Row {
+  readonly workPoolId: string
+  readonly workQueueId: string
+  /** PostgreSQL: the run as JSON. */
+  readonly run?: string
 }

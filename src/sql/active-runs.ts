@@ -1,8 +1,11 @@
 import { type RawBuilder, sql } from 'kysely'
-import { type StateType, WORK_QUEUE_SLOT_STATES } from '../rules/states.js'
+import type { Dialect } from '../model/dialect.js'
+import { type StateType, WORK_POOL_SLOT_STATES, WORK_QUEUE_SLOT_STATES } from '../rules/states.js'
 import type { Condition } from './lists.js'
 import { isMemberById, isMemberByName, membership, occupiesSlot, orderOfActiveRuns, takesNames } from './runs.js'
 import type { Scope } from '../session.js'
+
+// Every count of runs that occupy slots, and what a limit lets in beside them.
 
 type Fragment = RawBuilder<unknown>
 
@@ -10,75 +13,93 @@ type Fragment = RawBuilder<unknown>
 export interface SlotRule {
   readonly states: readonly StateType[]
   readonly byName: boolean
+  /** A run that does not count: one that is asked about does not stand in its own way. Default: none. */
+  readonly exceptId?: string | undefined
 }
 
 /** For claims, CANCELLING runs occupy too, and a queue's runs are counted by membership, whoever asks. */
 export const CLAIM_SLOTS: SlotRule = { states: WORK_QUEUE_SLOT_STATES, byName: true }
 
-/** How many runs occupy slots of the queue under the alias `queue`, counted no further than its limit. */
-export function activeOfQueue(scope: Scope, { states, byName }: SlotRule): Fragment {
-  const members = byName ? membership(scope.tables, sql`queue.id`) : [isMemberById(sql`queue.id`)]
-  const counts = members.map(
-    (isMember): Fragment => sql`(
+/** Polls of pools count PENDING and RUNNING runs, by queue id. */
+export const POOL_POLL_SLOTS: SlotRule = { states: WORK_POOL_SLOT_STATES, byName: false }
+
+/** Polls of a queue count PENDING, RUNNING and CANCELLING runs, by membership. */
+export const QUEUE_POLL_SLOTS: SlotRule = { states: WORK_QUEUE_SLOT_STATES, byName: true }
+
+/** The run occupies a slot. */
+export function holdsSlot({ states, exceptId }: Pick<SlotRule, 'states' | 'exceptId'>): Condition {
+  return exceptId === undefined ? occupiesSlot(states) : sql`${occupiesSlot(states)} and run.id <> ${exceptId}`
+}
+
+/** Which runs a count is of, and how far it goes. */
+export interface Count {
+  /** The ways of belonging, of which no run has two. */
+  readonly members: readonly Condition[]
+  readonly holds: Condition
+  /** Each way is counted no further than to this. `undefined`: all. */
+  readonly upTo: Fragment | undefined
+  /** PostgreSQL: whether an index has the runs of each way in the order of active runs. Not so with a tag filter. Default: true. */
+  readonly isIndexed?: boolean
+}
+
+/** How many runs occupy slots. */
+export function activeRuns({ dialect, tables }: Scope, { members, holds, upTo, isIndexed = true }: Count): Fragment {
+  const counts = members.map((isMember): Fragment =>
+    upTo === undefined
+      ? sql`(select count(*) from ${tables.flow_run} as run where ${isMember} and ${holds})`
+      : sql`(
       select count(*) from (
-        select 1 from ${scope.tables.flow_run} as run
-        where ${isMember} and ${occupiesSlot(states)}
-        ${scope.dialect === 'postgres' ? orderOfActiveRuns : sql``}
-        limit ${boundOf(scope, 'work_queue', 'queue')}
+        select 1 from ${tables.flow_run} as run
+        where ${isMember} and ${holds}
+        ${dialect === 'postgres' && isIndexed ? orderOfActiveRuns : sql``}
+        limit ${upTo}
       ) as occupied)`,
   )
   return sql`(${sql.join(counts, sql` + `)})`
 }
 
-/**
- * How far active runs are counted: to the limit in question. SQLite's `limit` cannot name it, so there it is the largest limit
- * of all, which stands at the end of an index: it names the condition of that.
- */
-export function boundOf({ dialect, tables }: Scope, table: 'work_pool' | 'work_queue', alias: string): Fragment {
-  return dialect === 'postgres'
-    ? sql.ref(`${alias}.concurrency_limit`)
-    : sql`(select coalesce(max(concurrency_limit), 0) from ${tables[table]} where concurrency_limit is not null)`
+/** How many runs occupy slots of the queue under the alias `queue`; by default counted no further than its limit. */
+export function activeOfQueue(
+  scope: Scope,
+  slots: SlotRule,
+  upTo: Fragment | undefined = limitOf(scope, 'queue'),
+): Fragment {
+  const members = slots.byName ? membership(scope.tables, sql`queue.id`) : [isMemberById(sql`queue.id`)]
+  return activeRuns(scope, { members, holds: holdsSlot(slots), upTo })
 }
 
 /**
- * How many runs of a pool's queues occupy slots; counted no further than to `bound`, in each way of belonging to a queue.
- *
- * PostgreSQL looks them up queue by queue, each in the order of the index of active runs. As a join without an order, the planner
- * took a scan of the whole table for shorter than the look-ups (141,000 runs, statistics fresh: 3,600 pages against 40).
+ * How far the active runs of what is under the alias are counted: to its limit. SQLite's `limit` cannot name that, so there it is the
+ * largest limit of all, which stands at the end of an index: it names the condition of that.
  */
+export function limitOf({ dialect, tables }: Scope, alias: 'pool' | 'queue'): Fragment {
+  const table = alias === 'pool' ? tables.work_pool : tables.work_queue
+  return dialect === 'postgres'
+    ? sql.ref(`${alias}.concurrency_limit`)
+    : sql`(select coalesce(max(concurrency_limit), 0) from ${table} where concurrency_limit is not null)`
+}
+
+/** How many runs of a pool's queues occupy slots; counted no further than to `upTo`, in each way of belonging to a queue. */
 export function activeOfPool(
-  { dialect, tables }: Scope,
+  scope: Scope,
   workPoolId: Fragment,
-  { states, byName }: SlotRule,
-  bound: Fragment,
+  slots: SlotRule,
+  upTo: Fragment | undefined,
 ): Fragment {
-  const count = (queues: Fragment, isOfPool: Condition, isMember: Condition): Fragment => {
-    const isActive = sql`${isMember} and ${occupiesSlot(states)}`
-    const found =
-      dialect === 'postgres'
-        ? sql`
-          cross join lateral (
-            select 1 from ${tables.flow_run} as run
-            where ${isActive}
-            ${orderOfActiveRuns}
-            limit ${bound}
-          ) as run
-          where ${isOfPool}`
-        : sql`
-          cross join ${tables.flow_run} as run
-          where ${isOfPool} and ${isActive}`
-    return sql`(
+  const { tables } = scope
+  const atMost = upTo === undefined ? sql`` : sql`limit ${upTo}`
+  const count = (queues: Fragment, isOfPool: Condition, isMember: Condition): Fragment => sql`(
       select count(*) from (
-        select 1 from ${queues} ${found}
-        limit ${bound}
+        select 1 from ${activeOfEach(scope, { queues, isMember, holds: holdsSlot(slots), upTo })}
+        where ${isOfPool}
+        ${atMost}
       ) as occupied)`
-  }
   const byId = count(
     sql`${tables.work_queue} as queue`,
     sql`queue.work_pool_id = ${workPoolId}`,
     isMemberById(sql`queue.id`),
   )
-  if (!byName) return byId
+  if (!slots.byName) return byId
   // The pool first: only the default agent pool's queues are looked at.
   const named = count(
     sql`${tables.work_pool} as home cross join ${tables.work_queue} as queue`,
@@ -86,4 +107,49 @@ export function activeOfPool(
     isMemberByName(sql`queue.name`),
   )
   return sql`(${byId} + ${named})`
+}
+
+/**
+ * The active runs of each of some queues under the alias `run`, as what comes after `from`.
+ *
+ * PostgreSQL looks them up queue by queue, each in the order of the index of active runs. As a join without an order, the planner
+ * took a scan of the whole table for shorter than the look-ups (141,000 runs, statistics fresh: 3,600 pages against 40).
+ */
+export function activeOfEach(
+  { dialect, tables }: Scope,
+  {
+    queues,
+    isMember,
+    holds,
+    upTo,
+  }: { queues: Fragment; isMember: Condition; holds: Condition; upTo: Fragment | undefined },
+): Fragment {
+  if (dialect === 'sqlite') return sql`${queues} cross join ${tables.flow_run} as run on ${isMember} and ${holds}`
+  return sql`
+    ${queues}
+    cross join lateral (
+      select run.* from ${tables.flow_run} as run
+      where ${isMember} and ${holds}
+      ${orderOfActiveRuns}
+      ${upTo === undefined ? sql`` : sql`limit ${upTo}`}
+    ) as run`
+}
+
+/** A limit, and how many runs occupy its slots. */
+export interface Limit {
+  readonly limit: Fragment
+  readonly active: Fragment
+}
+
+/**
+ * How many of the runs asked for may start: at most as many as each limit has open slots, which is `openSlots` of the rules as SQL. Active
+ * runs are counted only where there is a limit; `null` is none.
+ */
+export function mayStart(dialect: Dialect, asked: Fragment, limits: readonly Limit[]): Fragment {
+  if (limits.length === 0) return asked
+  const open = limits.map(
+    ({ limit, active }): Fragment => sql`case when ${limit} is null then ${asked} else ${limit} - ${active} end`,
+  )
+  const all = sql.join([asked, ...open])
+  return dialect === 'postgres' ? sql`greatest(0, least(${all}))` : sql`max(0, min(${all}))`
 }

@@ -114,7 +114,7 @@ describeRaces('races of claims', {
     calls: [claim(a, 1), claim(a, 1)],
     mayTakeFewer: true,
   },
-  // Seen to fail at read committed without `for update skip locked` in pool-poll-statement.ts.
+  // Seen to fail at read committed without `for update skip locked` in pool-poll.postgres.ts.
   'two claims without limits, by queue and over pools': {
     arrange: places({}),
     calls: [claim(a, 2), claimOverPools(2)],
