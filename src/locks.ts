@@ -55,10 +55,9 @@ export async function enterQueues(
   workQueueIds: readonly string[],
   gatesOf: readonly string[] = workQueueIds,
 ): Promise<EnteredQueue[]> {
-  const gates = sql`
-    select distinct ${numberOf(sql`place.work_pool_id`)} as number from ${tables.work_queue} as place
-    where ${hasAnyId('place.id', gatesOf, dialect)} order by 1`
-  const arePassed = sql`(select count(pg_advisory_xact_lock_shared(${GATES}, gate.number)) from (${gates}) as gate) is not null`
+  const pools = sql`
+    select place.work_pool_id as id from ${tables.work_queue} as place where ${hasAnyId('place.id', gatesOf, dialect)}`
+  const arePassed = sql`(select count(gates.passed) from (${passGates(pools)}) as gates) is not null`
   const { rows } = await sql<{ workQueueId: string; workPoolId: string; ofQueue: unknown; ofPool: unknown }>`
     select queue.id as "workQueueId", pool.id as "workPoolId",
       queue.concurrency_limit as "ofQueue", pool.concurrency_limit as "ofPool"
@@ -215,6 +214,13 @@ export async function lockGated<T>(scope: Scope, change: GatedChange<T>): Promis
 /** The same as a condition of the statement that then locks the pool's row, or the queue's. */
 export function passesGate(workPoolId: RawBuilder<unknown>): Condition {
   return sql`pg_advisory_xact_lock_shared(${GATES}, ${numberOf(workPoolId)}) is not null`
+}
+
+/** Passes the gates of pools, by number, as a query; `pools` is one of their ids. */
+export function passGates(pools: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`
+    select pg_advisory_xact_lock_shared(${GATES}, gate.number) as passed
+    from (select distinct ${numberOf(sql`asked.id`)} as number from (${pools}) as asked order by 1) as gate`
 }
 
 /** Passes the gate of a pool, before rows that a claim in the same transaction would lock later. */

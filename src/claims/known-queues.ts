@@ -65,6 +65,27 @@ export function remember(scope: Scope, workQueueId: string, place: KnownPlace): 
   places.set(keyOf(scope, workQueueId), place)
 }
 
+/** Whether the last claim over these pools and queues met a limit. */
+export function recallPools(scope: Scope, asked: AskedPools): boolean {
+  return placesOf(scope).get(keyOf(scope, keyOfPools(asked)))?.isPoolLimited === true
+}
+
+/** Keeps for the next claim over the same pools and queues whether one of them has a limit. */
+export function rememberPools(scope: Scope, asked: AskedPools, isLimited: boolean): void {
+  remember(scope, keyOfPools(asked), { ...UNLIMITED, isPoolLimited: isLimited })
+}
+
+/** What a claim over pools asks for. */
+interface AskedPools {
+  readonly workPoolIds?: readonly string[] | undefined
+  readonly workQueueIds?: readonly string[] | undefined
+}
+
+/** Of long lists, the first ids stand for all: it is a hint. */
+function keyOfPools({ workPoolIds, workQueueIds }: AskedPools): string {
+  return [workPoolIds, workQueueIds].map((ids) => ids?.slice(0, 10).join() ?? 'all').join(' ')
+}
+
 function placesOf({ db }: Scope): Map<string, KnownPlace> {
   const { adapter } = db.getExecutor()
   let places = known.get(adapter)

@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import { encodeIdList, isShortList } from '../sql/lists.js'
 import { decode, decodeStored } from '../model/columns.js'
 import { flowRunColumns } from '../model/flow-run.js'
@@ -6,7 +6,9 @@ import type { FlowRun } from '../model/flow-run.js'
 import { encodeTime } from '../model/values.js'
 import type { Scope } from '../session.js'
 import type { SlotRule } from '../sql/active-runs.js'
-import { runStatement } from '../sql/cached-statement.js'
+import { type Parameter, runStatement } from '../sql/cached-statement.js'
+import { timeOfStatement } from '../sql/clock.js'
+import type { PoolPollText } from './pool-poll-parts.js'
 import { poolPollOnPostgres } from './pool-poll.postgres.js'
 import { poolPollOnSqlite } from './pool-poll.sqlite.js'
 
@@ -19,6 +21,8 @@ export interface PoolPoll {
   readonly limit: number
   readonly respectQueuePriorities: boolean
   readonly lock: boolean
+  /** PostgreSQL: only runs that are due by the database's clock, in place of `scheduledBefore`. Default: false. */
+  readonly isDueNow?: boolean | undefined
   /** Default: false. */
   readonly ignorePoolLimits?: boolean | undefined
 }
@@ -35,41 +39,8 @@ export const DEFAULT_POOL_POLL_LIMIT = 1000
 
 /** Polls work pools, after the checks. */
 export async function pollPools(scope: Scope, poll: PoolPoll, slots: SlotRule): Promise<ScheduledFlowRun[]> {
-  const { dialect } = scope
-  const { limit, respectQueuePriorities, lock, ignorePoolLimits = false } = poll
-  const values = {
-    limit,
-    workPoolIds: poll.workPoolIds && encodeIdList(poll.workPoolIds, dialect),
-    workQueueIds: poll.workQueueIds && encodeIdList(poll.workQueueIds, dialect),
-    scheduledBefore: poll.scheduledBefore && encodeTime(poll.scheduledBefore, dialect),
-    scheduledAfter: poll.scheduledAfter && encodeTime(poll.scheduledAfter, dialect),
-  }
-  const given = Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [name]))
-  const short = { workPoolIds: isShortList(poll.workPoolIds ?? []), workQueueIds: isShortList(poll.workQueueIds ?? []) }
-  const rows = await runStatement<Row>(
-    scope,
-    `poll-pools ${given.join()} ${short.workPoolIds} ${short.workQueueIds} ${respectQueuePriorities} ${lock} ${slots.states.join()} ${slots.byName} ${ignorePoolLimits}`,
-    (parameter) => {
-      const ifGiven = (name: keyof typeof values) => (values[name] === undefined ? undefined : parameter(name))
-      const listIfGiven = (name: keyof typeof short) => {
-        const value = ifGiven(name)
-        return value && { value, isShort: short[name] }
-      }
-      const build = dialect === 'postgres' ? poolPollOnPostgres<Row> : poolPollOnSqlite<Row>
-      return build(scope, {
-        limit: sql`cast(${parameter('limit')} as integer)`,
-        workPoolIds: listIfGiven('workPoolIds'),
-        workQueueIds: listIfGiven('workQueueIds'),
-        scheduledBefore: ifGiven('scheduledBefore'),
-        scheduledAfter: ifGiven('scheduledAfter'),
-        respectQueuePriorities,
-        lock,
-        slots,
-        ignorePoolLimits,
-      })
-    },
-    values,
-  )
+  const build = scope.dialect === 'postgres' ? poolPollOnPostgres<Row> : poolPollOnSqlite<Row>
+  const rows = await sendPoolPoll(scope, 'poll-pools', poll, slots, { build: (text) => build(scope, text) })
   return rows.map((row) => ({
     workPoolId: row.workPoolId,
     workQueueId: row.workQueueId,
@@ -78,6 +49,60 @@ export async function pollPools(scope: Scope, poll: PoolPoll, slots: SlotRule): 
         ? decode(flowRunColumns, row, 'run.')
         : decodeStored(flowRunColumns, JSON.parse(row.run) as object),
   }))
+}
+
+/** Sends a statement that polls work pools, and may do more with what it finds. Its text depends on which options are given. */
+export async function sendPoolPoll<Row>(
+  scope: Scope,
+  name: string,
+  poll: PoolPoll,
+  slots: SlotRule,
+  {
+    build,
+    values: more = {},
+  }: {
+    readonly build: (text: PoolPollText, parameter: Parameter) => RawBuilder<Row>
+    /** Values of further parameters. */
+    readonly values?: Readonly<Record<string, unknown>>
+  },
+): Promise<Row[]> {
+  const { dialect } = scope
+  const { limit, respectQueuePriorities, lock, isDueNow = false, ignorePoolLimits = false } = poll
+  const values = {
+    limit,
+    workPoolIds: poll.workPoolIds && encodeIdList(poll.workPoolIds, dialect),
+    workQueueIds: poll.workQueueIds && encodeIdList(poll.workQueueIds, dialect),
+    scheduledBefore: poll.scheduledBefore && encodeTime(poll.scheduledBefore, dialect),
+    scheduledAfter: poll.scheduledAfter && encodeTime(poll.scheduledAfter, dialect),
+  }
+  const given = Object.entries(values).flatMap(([key, value]) => (value === undefined ? [] : [key]))
+  const short = { workPoolIds: isShortList(poll.workPoolIds ?? []), workQueueIds: isShortList(poll.workQueueIds ?? []) }
+  return await runStatement<Row>(
+    scope,
+    `${name} ${given.join()} ${short.workPoolIds} ${short.workQueueIds} ${respectQueuePriorities} ${lock} ${slots.states.join()} ${slots.byName} ${isDueNow} ${ignorePoolLimits}`,
+    (parameter) => {
+      const ifGiven = (key: keyof typeof values) => (values[key] === undefined ? undefined : parameter(key))
+      const listIfGiven = (key: keyof typeof short) => {
+        const value = ifGiven(key)
+        return value && { value, isShort: short[key] }
+      }
+      return build(
+        {
+          limit: sql`cast(${parameter('limit')} as integer)`,
+          workPoolIds: listIfGiven('workPoolIds'),
+          workQueueIds: listIfGiven('workQueueIds'),
+          scheduledBefore: isDueNow ? timeOfStatement(undefined, dialect) : ifGiven('scheduledBefore'),
+          scheduledAfter: ifGiven('scheduledAfter'),
+          respectQueuePriorities,
+          lock,
+          slots,
+          ignorePoolLimits,
+        },
+        parameter,
+      )
+    },
+    { ...values, ...more },
+  )
 }
 
 interface Row {

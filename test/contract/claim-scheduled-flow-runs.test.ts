@@ -156,6 +156,20 @@ describeOnDatabases('claimScheduledFlowRuns', (t) => {
     expect(await claim()).toEqual([])
   })
 
+  test('takes runs by start time alone when priorities are not respected', async () => {
+    const work_pool_id = await t.make.pool()
+    const first = await t.make.queue({ work_pool_id, priority: 2 })
+    const second = await t.make.queue({ work_pool_id, priority: 3 })
+    const runs = await t.make.runs([
+      due(-1, { work_queue_id: first }),
+      due(-3, { work_queue_id: second }),
+      due(-2, { work_queue_id: second }),
+    ])
+    const asked = { workPoolIds: [work_pool_id], respectQueuePriorities: false }
+    expect(await claim({ ...asked, limit: 2 })).toEqual([runs[1], runs[2]])
+    expect(await claim(asked)).toEqual([runs[0]])
+  })
+
   test('refuses arguments that are not valid, before anything is asked of the database', async () => {
     const refused: [path: string, options: object][] = [
       ['workPoolIds.0', { workPoolIds: ['pool'] }],
@@ -164,7 +178,8 @@ describeOnDatabases('claimScheduledFlowRuns', (t) => {
       ['limit', { limit: 2 ** 31 }],
       ['scheduledBefore', { scheduledBefore: 'now' }],
       ['now', { now: new Date(Number.NaN) }],
-      ['respectQueuePriorities', { respectQueuePriorities: false }],
+      ['respectQueuePriorities', { respectQueuePriorities: 'no' }],
+      ['scheduledAfter', { scheduledAfter: now }],
     ]
     for (const [path, options] of refused) {
       const call = claimScheduledFlowRuns(t.db, options)

@@ -33,7 +33,8 @@ export function describeRaces(title: string, races: Record<string, Race>): void 
       if (arena === undefined) throw new Error('only inside a test')
       const { interleavings, conflicts, writeSkews } = await expectSerial(arena, race, isExhaustive ? all : density)
       count += interleavings
-      expect(interleavings).toBeGreaterThan(3)
+      // Two calls of one statement each have three.
+      expect(interleavings).toBeGreaterThan(2)
       // Where sessions wait for each other, nothing is to be tried again.
       if (isolation === undefined || isolation === 'read committed') expect(conflicts).toBe(0)
       // One that does not come any more is to be struck out.

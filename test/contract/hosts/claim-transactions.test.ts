@@ -45,7 +45,10 @@ describeOnDatabases('claims and transactions', (t) => {
       expect([await byQueue(t.db, queue), await byPool(t.db)]).toEqual([[], []])
       expect([await byQueue(t.db, queue, 0), await byPool(t.db, 0)]).toEqual([[], []])
       expect(t.database.statements).toHaveLength(4)
-      for (const statement of t.database.statements) expect(statement).not.toMatch(WRITES)
+      // The statement of a claim over pools without limits could write. Idle, it writes nothing: test/plans/idle-poll.test.ts asks the log.
+      const looks = t.database.statements.filter((statement) => !statement.includes('gates as materialized'))
+      expect(looks).toHaveLength(limit === null && t.kind.dialect === 'postgres' ? 2 : 4)
+      for (const statement of looks) expect(statement).not.toMatch(WRITES)
       expect(await allRows(t.database)).toEqual(before)
     },
   )

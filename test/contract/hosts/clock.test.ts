@@ -127,7 +127,7 @@ describeOnDatabases(
       const run = await t.make.run({ work_queue_id: id })
       const now = new Date()
       skewBy(-300_000)
-      await claimRunsInWorkQueue(t.db, id)
+      await claimRunsInWorkQueue(t.db, id, { scheduledBefore: null })
       vi.useRealTimers()
       expect(await releaseStaleClaims(t.db, { pendingBefore: subMinutes(now, 1) })).toEqual([])
       expect((await readFlowRun(t.db, run))?.stateType).toBe('PENDING')

@@ -97,11 +97,15 @@ export const writes: Record<string, (t: Contract) => Promise<() => Promise<unkno
   },
   claimRunsInWorkQueue: async ({ db, make }) => {
     const id = await make.queue()
-    await make.run({ work_queue_id: id, next_scheduled_start_time: new Date(0) })
+    await make.run({ work_queue_id: id, next_scheduled_start_time: new Date(0), expected_start_time: new Date(0) })
     return () => claimRunsInWorkQueue(db, id)
   },
   claimScheduledFlowRuns: async ({ db, make }) => {
-    await make.run({ work_queue_id: await make.queue(), next_scheduled_start_time: new Date(0) })
+    await make.run({
+      work_queue_id: await make.queue(),
+      next_scheduled_start_time: new Date(0),
+      expected_start_time: new Date(0),
+    })
     return () => claimScheduledFlowRuns(db)
   },
   releaseStaleClaims: async ({ db, make }) => {
@@ -109,7 +113,7 @@ export const writes: Record<string, (t: Contract) => Promise<() => Promise<unkno
     return () => releaseStaleClaims(db, { pendingBefore: new Date(1) })
   },
   markLateFlowRuns: async ({ db, make }) => {
-    await make.run({ next_scheduled_start_time: new Date(0) })
+    await make.run({ next_scheduled_start_time: new Date(0), expected_start_time: new Date(0) })
     return () => markLateFlowRuns(db, { scheduledBefore: new Date(1) })
   },
 }
