@@ -1,16 +1,25 @@
 import { type RawBuilder, sql } from 'kysely'
 import { WorkQueueNotFoundError } from '../errors.js'
-import { decodeStored } from '../model/columns.js'
-import { type FlowRun, flowRunColumns } from '../model/flow-run.js'
+import type { FlowRun } from '../model/flow-run.js'
 import { newIdHead } from '../model/ids.js'
 import { encodeTime } from '../model/values.js'
-import { type WorkQueue, workQueueColumns } from '../model/work-queue.js'
+import type { WorkQueue } from '../model/work-queue.js'
 import type { RunsInWorkQueue } from '../polls/queue-poll.js'
 import { type Scope, transact } from '../session.js'
 import { type Parameter, runStatement } from '../sql/cached-statement.js'
 import { timeOfStatement } from '../sql/clock.js'
+import { readStoredRuns } from '../sql/stored-runs.js'
 import { claimByFilter, type QueueClaim } from './claim-by-filter.js'
-import { isOpenToAll, isSamePlace, type KnownPlace, type Place, recall, remember, UNLIMITED } from './known-queues.js'
+import {
+  isOpenToAll,
+  isSamePlace,
+  type KnownPlace,
+  type Place,
+  readPlace,
+  recall,
+  remember,
+  UNLIMITED,
+} from '../sql/known-queues.js'
 import {
   claimUnlimited,
   claimWithinLimits,
@@ -77,7 +86,7 @@ async function claimAtOnce(scope: Scope, workQueueId: string, claim: QueueClaim,
     claimUnlimited(scope, text, known.takesNames),
   )
   const { place, workQueue, isSame } = read(rows[0], workQueueId, known)
-  return { place, workQueue, runs: place.isPaused ? [] : isSame ? readRuns(rows) : undefined }
+  return { place, workQueue, runs: place.isPaused ? [] : isSame ? readStoredRuns(rows) : undefined }
 }
 
 async function claimInTurn(
@@ -99,7 +108,7 @@ async function claimInTurn(
       const rows = await send(scope, 'claim-in-turn', claim, workQueueId, place, (text) =>
         claimWithinLimits(scope, text, place),
       )
-      return { place, workQueue, runs: readRuns(rows) }
+      return { place, workQueue, runs: readStoredRuns(rows) }
     }
     met = { place, workQueue, runs: undefined }
     expected = place
@@ -122,16 +131,8 @@ function read(
   known: Place,
 ): { place: Place; workQueue: WorkQueue; isSame: boolean } {
   if (row === undefined) throw new WorkQueueNotFoundError(workQueueId)
-  const { queue, ...place } = JSON.parse(row.place) as Place & { queue: object }
-  const isSame = isSamePlace(place, known)
-  const polled = typeof row.polled === 'string' ? (JSON.parse(row.polled) as object) : queue
-  return { place, workQueue: decodeStored(workQueueColumns, polled), isSame }
-}
-
-function readRuns(rows: readonly Row[]): FlowRun[] {
-  return rows.flatMap(({ run }) =>
-    typeof run === 'string' ? [decodeStored(flowRunColumns, JSON.parse(run) as object)] : [],
-  )
+  const { place, workQueue } = readPlace(row.place, row.polled)
+  return { place, workQueue, isSame: isSamePlace(place, known) }
 }
 
 /** Sends a statement of a claim, whose text depends on the place and on which options are given. */

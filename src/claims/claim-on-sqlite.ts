@@ -8,7 +8,7 @@ import { type Scope, transact } from '../session.js'
 import { runStatement } from '../sql/cached-statement.js'
 import { claimByFilter, type QueueClaim } from './claim-by-filter.js'
 import { enterPendingRuns } from './enter-pending-runs.js'
-import { isSamePlace, type KnownPlace, type Place, recall, remember, UNLIMITED } from './known-queues.js'
+import { isSamePlace, type KnownPlace, type Place, recall, remember, UNLIMITED } from '../sql/known-queues.js'
 import { pickRuns, recordPoll } from './queue-claim.sqlite.js'
 
 /** A claim whose time is known: on SQLite it is that of the process. */

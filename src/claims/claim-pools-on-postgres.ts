@@ -1,14 +1,13 @@
 import { type RawBuilder, sql } from 'kysely'
 import { enterQueues, lockWorkQueues, takeTurns } from '../locks.js'
-import { decodeStored } from '../model/columns.js'
-import { flowRunColumns } from '../model/flow-run.js'
+import { readStoredRun } from '../sql/stored-runs.js'
 import { newIdHead } from '../model/ids.js'
 import { encodeTime } from '../model/values.js'
 import { type PoolPoll, pollPools, type ScheduledFlowRun, sendPoolPoll } from '../polls/pool-poll.js'
 import { type Scope, transact } from '../session.js'
 import { CLAIM_SLOTS } from '../sql/active-runs.js'
 import { writePolls } from '../work-queues/record-work-queue-polls.js'
-import { recallPools, rememberPools } from './known-queues.js'
+import { recallPools, rememberPools } from '../sql/known-queues.js'
 import { claimHeldPools, claimUnlimitedPools, type PoolClaimText } from './pool-claim.postgres.js'
 import { readAskedQueues, recordPollsOf } from './recorded-polls.js'
 
@@ -102,7 +101,7 @@ interface Row {
 
 function toScheduledFlowRun({ workPoolId, workQueueId, run }: Row): ScheduledFlowRun[] {
   if (run === null) return []
-  return [{ workPoolId, workQueueId, flowRun: decodeStored(flowRunColumns, JSON.parse(run) as object) }]
+  return [{ workPoolId, workQueueId, flowRun: readStoredRun(run) }]
 }
 
 async function send(

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { decode, decodeStored } from '../model/columns.js'
+import { decode } from '../model/columns.js'
 import { type FlowRun, flowRunColumns } from '../model/flow-run.js'
 import { newId, newIdHead } from '../model/ids.js'
 import { encodeTime } from '../model/values.js'
@@ -7,6 +7,7 @@ import type { Scope } from '../session.js'
 import { runStatement } from '../sql/cached-statement.js'
 import { enterPending } from '../sql/enter-pending.js'
 import { encodeIdList, inOrder } from '../sql/lists.js'
+import { readStoredRuns } from '../sql/stored-runs.js'
 import { enterPendingStates, insertPendingStates } from './queue-claim.sqlite.js'
 
 /** Moves locked runs from SCHEDULED to PENDING, and returns them in the order of their ids. */
@@ -36,8 +37,7 @@ async function enterOnPostgres(scope: Scope, ids: readonly string[], now: Date |
       stateIdHead: newIdHead(),
     },
   )
-  const runs = rows.map(({ run }) => decodeStored(flowRunColumns, JSON.parse(run) as object))
-  return inOrder(ids, runs)
+  return inOrder(ids, readStoredRuns(rows))
 }
 
 async function enterOnSqlite(scope: Scope, ids: readonly string[], now: Date | undefined): Promise<FlowRun[]> {

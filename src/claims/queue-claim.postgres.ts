@@ -6,7 +6,7 @@ import { and, type Condition } from '../sql/lists.js'
 import { handOutOrder, hasFilter, isDue, isMemberById, isMemberByName, takesNames } from '../sql/runs.js'
 import { passesGate } from '../locks.js'
 import type { Scope } from '../session.js'
-import type { Place } from './known-queues.js'
+import { type Place, placeRecord } from '../sql/known-queues.js'
 
 // The statements of a claim of one queue on PostgreSQL, each a text of its own for what the queue and its pool are. Every one returns
 // the place as it is, so that a claim that took it for another one knows.
@@ -65,19 +65,6 @@ export function claimUnlimited(scope: Scope, claim: QueueClaimText, byName: bool
     ${claim.recordsPoll ? sql`left join polled on true` : sql``}
     left join claimed as run on true
     order by ${handOutOrder}`
-}
-
-/** What every statement says of the place: as JSON, which no type parser of a host touches. */
-function placeRecord(): Fragment {
-  return sql`cast(json_build_object(
-    'queue', row_to_json(queue),
-    'workPoolId', queue.work_pool_id,
-    'isQueueLimited', queue.concurrency_limit is not null,
-    'isPoolLimited', pool.concurrency_limit is not null,
-    'isPaused', queue.is_paused or pool.is_paused,
-    'takesNames', ${takesNames('pool')},
-    'hasFilter', ${hasFilter('queue')}
-  ) as text)`
 }
 
 /** Records the poll of a queue that is claimed from, or is paused. A claim that has to take its turn first records it then. */

@@ -6,7 +6,7 @@ import { activeOfPool, activeOfQueue, CLAIM_SLOTS, type Limit, limitOf, mayStart
 import { justAfter, laterOf } from '../sql/clock.js'
 import { handOutOrder, hasFilter, isDue, isMemberById, isMemberByName, takesNames } from '../sql/runs.js'
 import type { Scope } from '../session.js'
-import type { Place } from './known-queues.js'
+import type { Place } from '../sql/known-queues.js'
 
 // The statements of a claim of one queue on SQLite. Its transaction has the one write lock, so nothing has to be locked, and a wrong
 // guess of what the queue is costs no round trip; but each text is prepared anew, and a shorter one is prepared sooner.

@@ -15,7 +15,7 @@ import type { WorkQueue } from '../model/work-queue.js'
 import type { Scope } from '../session.js'
 import { decodeSlotAcquiredAt, slotAcquiredAt } from '../slots/slot-holders.js'
 import { selectWorkPools } from '../work-pools/select-work-pools.js'
-import { matchesQueueFilter } from '../polls/filter-queue-poll.js'
+import { matchesQueueFilter } from '../sql/filters.js'
 import { findWorkQueue } from '../work-queues/select-work-queues.js'
 import { countRuns } from './count-runs.js'
 

@@ -2,14 +2,14 @@ import { type RawBuilder, sql } from 'kysely'
 import { FILTER_QUEUE_SLOT_STATES, type StateType } from '../rules/states.js'
 import { decode, selection } from '../model/columns.js'
 import { flowRunColumns } from '../model/flow-run.js'
-import { and, type Condition, hasAllTexts, hasAnyId } from '../sql/lists.js'
-import type { Dialect } from '../model/dialect.js'
-import { handOutOrder, isDue, isMemberById, isMemberByName, NO_LIMIT, occupiesSlot, takesNames } from '../sql/runs.js'
+import { activeRuns, holdsSlot, mayStart } from '../sql/active-runs.js'
+import { matchesQueueFilter } from '../sql/filters.js'
+import { handOutOrder, isDue, isMemberById, isMemberByName, NO_LIMIT, takesNames } from '../sql/runs.js'
 import type { FlowRun } from '../model/flow-run.js'
-import type { QueueFilter, WorkQueue } from '../model/work-queue.js'
+import type { WorkQueue } from '../model/work-queue.js'
 import { encodeTime } from '../model/values.js'
 import type { Scope } from '../session.js'
-import type { QueuePoll } from './queue-poll-statement.js'
+import type { QueuePoll } from './queue-poll-text.js'
 
 /** What a poll of a queue with a tag filter asks for. */
 export interface FilterQueuePoll extends QueuePoll {
@@ -33,28 +33,17 @@ export async function pollFilterQueue(
   if (queue.filter === null || queue.isPaused) return []
   const isSelected = matchesQueueFilter(queue.filter, dialect)
   const asked = sql.lit(limit ?? NO_LIMIT)
-  const allowed: RawBuilder<unknown> =
-    queue.concurrencyLimit === null
-      ? asked
-      : sql`(
-          select case
-            when count(*) >= ${sql.lit(queue.concurrencyLimit)} then 0
-            when ${sql.lit(queue.concurrencyLimit)} - count(*) < ${asked} then ${sql.lit(queue.concurrencyLimit)} - count(*)
-            else ${asked}
-          end
-          from (
-            select 1 from ${tables.flow_run} as run
-            where ${isSelected} and ${occupiesSlot(states)}
-            limit ${sql.lit(queue.concurrencyLimit)}
-          ) as occupied
-        )`
+  const open = queue.concurrencyLimit === null ? undefined : sql.lit(queue.concurrencyLimit)
+  // Many deployments have their runs in no one order, so the count asks for none.
+  const active = { members: [isSelected], holds: holdsSlot({ states }), upTo: open, isIndexed: false }
+  const limits = open === undefined ? [] : [{ limit: open, active: activeRuns({ dialect, tables }, active) }]
   const { rows } = await sql<object>`
     select ${selection(flowRunColumns, dialect, 'run')}
     from ${tables.flow_run} as run
     where ${isSelected} and ${isDue(scheduledBefore && sql`${encodeTime(scheduledBefore, dialect)}`)}
     ${onlyUnlimited ? sql`and not exists (${limitsOfOthers(tables, queue)})` : sql``}
     order by ${handOutOrder}
-    limit ${allowed}
+    limit ${mayStart(dialect, asked, limits)}
     ${lock && dialect === 'postgres' ? sql`for update skip locked` : sql``}
   `.execute(db)
   return rows.map((row) => decode(flowRunColumns, row))
@@ -73,15 +62,4 @@ function limitsOfOthers(tables: Scope['tables'], queue: WorkQueue): RawBuilder<u
     ),
     sql` union all `,
   )
-}
-
-/**
- * The run is one that a tag filter selects, as a condition on the alias `run`. Only runs of a deployment are.
- */
-export function matchesQueueFilter({ tags, deploymentIds }: QueueFilter, dialect: Dialect): Condition {
-  const conditions: Condition[] = [
-    deploymentIds === null ? sql`run.deployment_id is not null` : hasAnyId('run.deployment_id', deploymentIds, dialect),
-  ]
-  if (tags !== null && tags.length > 0) conditions.push(hasAllTexts('run.tags', tags, dialect))
-  return and(conditions)
 }

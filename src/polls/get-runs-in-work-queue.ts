@@ -21,8 +21,9 @@ const optionsSchema = z.strictObject({ limit: countSchema.optional(), scheduledB
  * CANCELLING runs occupy); at most `limit`. A run belongs to the queue by `workQueueId`; without one, by `workQueueName`, when the queue is
  * in the default agent pool.
  *
- * One statement, which outside a transaction writes and locks nothing: the next poll returns the same runs again. Inside a
- * PostgreSQL transaction the runs are locked (`for update skip locked`), so that polls in other transactions pass over them.
+ * One statement, which outside a transaction writes and locks nothing: the next poll returns the same runs again. (On PostgreSQL one more, just
+ * after the queue was given a limit.) Inside a PostgreSQL transaction the runs are locked (`for update skip locked`), so that polls in other
+ * transactions pass over them.
  *
  * A queue with a `filter` (deprecated) takes instead the runs with all of its tags and of one of its deployments, whatever their
  * queue, and counts PENDING and RUNNING runs of the same filter against its limit. That takes a second statement.

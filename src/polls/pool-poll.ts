@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import { encodeIdList, isShortList } from '../sql/lists.js'
-import { decode, decodeStored } from '../model/columns.js'
+import { decode } from '../model/columns.js'
 import { flowRunColumns } from '../model/flow-run.js'
 import type { FlowRun } from '../model/flow-run.js'
 import { encodeTime } from '../model/values.js'
@@ -8,6 +8,7 @@ import type { Scope } from '../session.js'
 import type { SlotRule } from '../sql/active-runs.js'
 import { type Parameter, runStatement } from '../sql/cached-statement.js'
 import { timeOfStatement } from '../sql/clock.js'
+import { readStoredRun } from '../sql/stored-runs.js'
 import type { PoolPollText } from './pool-poll-parts.js'
 import { poolPollOnPostgres } from './pool-poll.postgres.js'
 import { poolPollOnSqlite } from './pool-poll.sqlite.js'
@@ -44,10 +45,7 @@ export async function pollPools(scope: Scope, poll: PoolPoll, slots: SlotRule): 
   return rows.map((row) => ({
     workPoolId: row.workPoolId,
     workQueueId: row.workQueueId,
-    flowRun:
-      row.run === undefined
-        ? decode(flowRunColumns, row, 'run.')
-        : decodeStored(flowRunColumns, JSON.parse(row.run) as object),
+    flowRun: row.run === undefined ? decode(flowRunColumns, row, 'run.') : readStoredRun(row.run),
   }))
 }
 

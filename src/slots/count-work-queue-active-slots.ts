@@ -9,7 +9,7 @@ import { hasFilter, membership, occupiesSlot } from '../sql/runs.js'
 import type { QueueFilter } from '../model/work-queue.js'
 import { decodeInteger } from '../model/values.js'
 import { open, type RequiredTables, type Scope, type Session } from '../session.js'
-import { matchesQueueFilter } from '../polls/filter-queue-poll.js'
+import { matchesQueueFilter } from '../sql/filters.js'
 
 const idsSchema = z.array(idSchema)
 

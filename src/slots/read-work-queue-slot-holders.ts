@@ -6,7 +6,7 @@ import { selection } from '../model/columns.js'
 import { flowRunColumns } from '../model/flow-run.js'
 import { membership, occupiesSlot, page } from '../sql/runs.js'
 import { open, type RequiredTables, type Scope, type Session } from '../session.js'
-import { matchesQueueFilter } from '../polls/filter-queue-poll.js'
+import { matchesQueueFilter } from '../sql/filters.js'
 import { findWorkQueue } from '../work-queues/select-work-queues.js'
 import { type SlotHolder, slotAcquiredAt, toSlotHolder } from './slot-holders.js'
 

@@ -43,7 +43,10 @@ export interface Count {
 }
 
 /** How many runs occupy slots. */
-export function activeRuns({ dialect, tables }: Scope, { members, holds, upTo, isIndexed = true }: Count): Fragment {
+export function activeRuns(
+  { dialect, tables }: Pick<Scope, 'dialect' | 'tables'>,
+  { members, holds, upTo, isIndexed = true }: Count,
+): Fragment {
   const counts = members.map((isMember): Fragment =>
     upTo === undefined
       ? sql`(select count(*) from ${tables.flow_run} as run where ${isMember} and ${holds})`
@@ -58,7 +61,7 @@ export function activeRuns({ dialect, tables }: Scope, { members, holds, upTo, i
   return sql`(${sql.join(counts, sql` + `)})`
 }
 
-/** How many runs occupy slots of the queue under the alias `queue`; by default counted no further than its limit. */
+/** How many runs occupy slots of the queue under the alias `queue`; by default counted no further than to {@link limitOf} it. */
 export function activeOfQueue(
   scope: Scope,
   slots: SlotRule,

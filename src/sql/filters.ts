@@ -3,11 +3,12 @@ import type { Dialect } from '../model/dialect.js'
 import type { FlowRunFilter } from '../model/flow-run-filter.js'
 import { encodeTime } from '../model/values.js'
 import type { WorkPoolFilter } from '../model/work-pool.js'
-import type { WorkQueueFilter } from '../model/work-queue.js'
+import type { QueueFilter, WorkQueueFilter } from '../model/work-queue.js'
 import {
   and,
   type Condition,
   hasAllTexts,
+  hasAnyId,
   isAskedIn,
   isFoundIn,
   isOneOf,
@@ -117,4 +118,15 @@ function findersOf(criteria: readonly Criterion[], isAny: boolean): ReadonlySet<
   const byId = lists.find(({ column }) => column.endsWith('.id'))
   const first = byId ?? short.find(({ isIndexed }) => isIndexed === true) ?? lists.find(({ isIndexed }) => isIndexed)
   return new Set([...short, ...(first === undefined ? [] : [first])])
+}
+
+/**
+ * The run is one that a tag filter selects, as a condition on the alias `run`. Only runs of a deployment are.
+ */
+export function matchesQueueFilter({ tags, deploymentIds }: QueueFilter, dialect: Dialect): Condition {
+  const conditions: Condition[] = [
+    deploymentIds === null ? sql`run.deployment_id is not null` : hasAnyId('run.deployment_id', deploymentIds, dialect),
+  ]
+  if (tags !== null && tags.length > 0) conditions.push(hasAllTexts('run.tags', tags, dialect))
+  return and(conditions)
 }

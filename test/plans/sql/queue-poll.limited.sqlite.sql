@@ -1,61 +1,65 @@
 with
-  allowed as materialized (
+  room as materialized (
     select
       case
-        when polled.is_paused
-        or coalesce(cast("polled"."filter" as text), 'null') <> 'null' then 0
-        when polled.concurrency_limit is null then cast(? as integer)
-        else min(
-          cast(? as integer),
-          max(
-            0,
-            polled.concurrency_limit - (
-              select count(*)
-              from
+        when queue.is_paused
+        or coalesce(cast("queue"."filter" as text), 'null') <> 'null' then 0
+        else max(
+          0,
+          min(
+            cast(? as integer),
+            case
+              when queue.concurrency_limit is null then cast(? as integer)
+              else queue.concurrency_limit - (
                 (
-                  select 1
-                  from "flow_run" as run
-                  where
-                    run.work_queue_id = ?
-                    and "run"."state_type" in ('PENDING', 'RUNNING', 'CANCELLING')
-                  limit
+                  select count(*)
+                  from
                     (
-                      select concurrency_limit
-                      from "work_queue"
-                      where id = ?
-                    )
-                ) as occupied
-            ) - (
-              select count(*)
-              from
-                (
-                  select 1
-                  from "flow_run" as run
-                  where
-                    run.work_queue_id is null
-                    and run.work_queue_name = (
-                      select named.name
-                      from
-                        "work_queue" as named
-                        join "work_pool" as home on home.id = named.work_pool_id
+                      select 1
+                      from "flow_run" as run
                       where
-                        named.id = ?
-                        and "home"."name" = 'default-agent-pool'
-                    )
-                    and "run"."state_type" in ('PENDING', 'RUNNING', 'CANCELLING')
-                  limit
+                        run.work_queue_id = queue.id
+                        and "run"."state_type" in ('PENDING', 'RUNNING', 'CANCELLING')
+                      limit
+                        (
+                          select concurrency_limit
+                          from "work_queue"
+                          where id = ?
+                        )
+                    ) as occupied
+                ) + (
+                  select count(*)
+                  from
                     (
-                      select concurrency_limit
-                      from "work_queue"
-                      where id = ?
-                    )
-                ) as occupied
-            )
+                      select 1
+                      from "flow_run" as run
+                      where
+                        run.work_queue_id is null
+                        and run.work_queue_name = (
+                          select named.name
+                          from
+                            "work_queue" as named
+                            join "work_pool" as home on home.id = named.work_pool_id
+                          where
+                            named.id = queue.id
+                            and "home"."name" = 'default-agent-pool'
+                        )
+                        and "run"."state_type" in ('PENDING', 'RUNNING', 'CANCELLING')
+                      limit
+                        (
+                          select concurrency_limit
+                          from "work_queue"
+                          where id = ?
+                        )
+                    ) as occupied
+                )
+              )
+            end
           )
         )
       end as runs
-    from "work_queue" as polled
-    where polled.id = ?
+    from "work_queue" as queue
+    where queue.id = ?
   )
 select
   queue.id as "queue.id",
@@ -120,7 +124,7 @@ from
             limit
               (
                 select runs
-                from allowed
+                from room
               )
           ) as part
         union all
@@ -150,7 +154,7 @@ from
             limit
               (
                 select runs
-                from allowed
+                from room
               )
           ) as part
       ) as run
@@ -160,7 +164,7 @@ from
     limit
       (
         select runs
-        from allowed
+        from room
       )
   ) as picked on true
   left join "flow_run" as run on run.id = picked.id

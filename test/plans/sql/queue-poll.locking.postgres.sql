@@ -1,282 +1,49 @@
 begin;
 
-with
-  allowed as materialized (
-    select
-      case
-        when polled.is_paused
-        or coalesce(cast("polled"."filter" as text), 'null') <> 'null' then 0
-        when polled.concurrency_limit is null then cast($1 as integer)
-        else least(
-          cast($2 as integer),
-          greatest(
-            0,
-            polled.concurrency_limit - (
-              select count(*)
-              from
-                (
-                  select 1
-                  from "flow_run" as run
-                  where
-                    run.work_queue_id = $3
-                    and "run"."state_type" in ('PENDING', 'RUNNING', 'CANCELLING')
-                  order by
-                    run.state_type,
-                    run.id
-                  limit
-                    (
-                      select concurrency_limit
-                      from "work_queue"
-                      where id = $4
-                    )
-                ) as occupied
-            ) - (
-              select count(*)
-              from
-                (
-                  select 1
-                  from "flow_run" as run
-                  where
-                    run.work_queue_id is null
-                    and run.work_queue_name = (
-                      select named.name
-                      from
-                        "work_queue" as named
-                        join "work_pool" as home on home.id = named.work_pool_id
-                      where
-                        named.id = $5
-                        and "home"."name" = 'default-agent-pool'
-                    )
-                    and "run"."state_type" in ('PENDING', 'RUNNING', 'CANCELLING')
-                  order by
-                    run.state_type,
-                    run.id
-                  limit
-                    (
-                      select concurrency_limit
-                      from "work_queue"
-                      where id = $6
-                    )
-                ) as occupied
-            )
-          )
-        )
-      end as runs
-    from "work_queue" as polled
-    where polled.id = $7
-  )
 select
-  queue.id as "queue.id",
+  cast(row_to_json(queue) as text) as queue,
   cast(
-    extract(
-      epoch
-      from queue.created
+    (
+      select "pool"."name" = 'default-agent-pool'
+      from "work_pool" as pool
+      where pool.id = queue.work_pool_id
     ) as text
-  ) as "queue.created",
-  cast(
-    extract(
-      epoch
-      from queue.updated
-    ) as text
-  ) as "queue.updated",
-  queue.name as "queue.name",
-  queue.description as "queue.description",
-  queue.is_paused as "queue.isPaused",
-  queue.concurrency_limit as "queue.concurrencyLimit",
-  queue.priority as "queue.priority",
-  queue.work_pool_id as "queue.workPoolId",
-  cast(queue.filter as text) as "queue.filter",
-  cast(
-    extract(
-      epoch
-      from queue.last_polled
-    ) as text
-  ) as "queue.lastPolled",
-  queue.status as "queue.status",
-  run.id as "run.id",
-  cast(
-    extract(
-      epoch
-      from run.created
-    ) as text
-  ) as "run.created",
-  cast(
-    extract(
-      epoch
-      from run.updated
-    ) as text
-  ) as "run.updated",
-  run.name as "run.name",
-  run.flow_id as "run.flowId",
-  run.deployment_id as "run.deploymentId",
-  run.work_queue_id as "run.workQueueId",
-  run.work_queue_name as "run.workQueueName",
-  run.state_id as "run.stateId",
-  run.state_type as "run.stateType",
-  run.state_name as "run.stateName",
-  cast(
-    extract(
-      epoch
-      from run.state_timestamp
-    ) as text
-  ) as "run.stateTimestamp",
-  run.run_count as "run.runCount",
-  cast(
-    extract(
-      epoch
-      from run.expected_start_time
-    ) as text
-  ) as "run.expectedStartTime",
-  cast(
-    extract(
-      epoch
-      from run.next_scheduled_start_time
-    ) as text
-  ) as "run.nextScheduledStartTime",
-  cast(
-    extract(
-      epoch
-      from run.start_time
-    ) as text
-  ) as "run.startTime",
-  cast(
-    extract(
-      epoch
-      from run.end_time
-    ) as text
-  ) as "run.endTime",
-  cast(run.parameters as text) as "run.parameters",
-  cast(run.context as text) as "run.context",
-  cast(run.tags as text) as "run.tags",
-  cast(run.labels as text) as "run.labels",
-  run.idempotency_key as "run.idempotencyKey",
-  run.parent_task_run_id as "run.parentTaskRunId",
-  run.infrastructure_pid as "run.infrastructurePid",
-  cast(run.job_variables as text) as "run.jobVariables",
-  cast(run.empirical_policy as text) as "run.empiricalPolicy",
-  run.auto_scheduled as "run.autoScheduled"
+  ) as "takesNames",
+  run.record as run
 from
   "work_queue" as queue
-  left join (
-    with
-      wanted as materialized (
-        select run.part
-        from
-          (
-            select *
-            from
-              (
-                select
-                  0 as part,
-                  run.next_scheduled_start_time,
-                  run.id
-                from "flow_run" as run
-                where
-                  run.work_queue_id = $8
-                  and run.state_type = 'SCHEDULED'
-                  and run.next_scheduled_start_time <= $9
-                order by
-                  run.next_scheduled_start_time asc nulls last,
-                  run.id asc
-                limit
-                  (
-                    select runs
-                    from allowed
-                  )
-              ) as part
-            union all
-            select *
-            from
-              (
-                select
-                  1 as part,
-                  run.next_scheduled_start_time,
-                  run.id
-                from "flow_run" as run
-                where
-                  run.work_queue_id is null
-                  and run.work_queue_name = (
-                    select named.name
-                    from
-                      "work_queue" as named
-                      join "work_pool" as home on home.id = named.work_pool_id
-                    where
-                      named.id = $10
-                      and "home"."name" = 'default-agent-pool'
-                  )
-                  and run.state_type = 'SCHEDULED'
-                  and run.next_scheduled_start_time <= $11
-                order by
-                  run.next_scheduled_start_time asc nulls last,
-                  run.id asc
-                limit
-                  (
-                    select runs
-                    from allowed
-                  )
-              ) as part
-          ) as run
-        order by
-          run.next_scheduled_start_time asc nulls last,
-          run.id asc
-        limit
-          (
-            select runs
-            from allowed
+  left join lateral (
+    select
+      run.next_scheduled_start_time,
+      run.id,
+      cast(row_to_json(run) as text) as record
+    from "flow_run" as run
+    where
+      run.work_queue_id = $1
+      and run.state_type = 'SCHEDULED'
+      and run.next_scheduled_start_time <= $2
+    order by
+      run.next_scheduled_start_time asc nulls last,
+      run.id asc
+    limit
+      case
+        when (
+          queue.concurrency_limit is null
+          and not queue.is_paused
+          and not coalesce(cast("queue"."filter" as text), 'null') <> 'null'
+          and not (
+            select "pool"."name" = 'default-agent-pool'
+            from "work_pool" as pool
+            where pool.id = queue.work_pool_id
           )
-      )
-    select *
-    from
-      (
-        select run.*
-        from "flow_run" as run
-        where
-          run.work_queue_id = $12
-          and run.state_type = 'SCHEDULED'
-          and run.next_scheduled_start_time <= $13
-        order by
-          run.next_scheduled_start_time asc nulls last,
-          run.id asc
-        limit
-          (
-            select count(*)
-            from wanted
-            where part = 0
-          )
-        for update skip locked
-      ) as part
-    union all
-    select *
-    from
-      (
-        select run.*
-        from "flow_run" as run
-        where
-          run.work_queue_id is null
-          and run.work_queue_name = (
-            select named.name
-            from
-              "work_queue" as named
-              join "work_pool" as home on home.id = named.work_pool_id
-            where
-              named.id = $14
-              and "home"."name" = 'default-agent-pool'
-          )
-          and run.state_type = 'SCHEDULED'
-          and run.next_scheduled_start_time <= $15
-        order by
-          run.next_scheduled_start_time asc nulls last,
-          run.id asc
-        limit
-          (
-            select count(*)
-            from wanted
-            where part = 1
-          )
-        for update skip locked
-      ) as part
+        ) then (
+          select cast($3 as integer)
+        )
+        else 0
+      end
+    for update skip locked
   ) as run on true
-where queue.id = $16
+where queue.id = $4
 order by
   run.next_scheduled_start_time asc nulls last,
   run.id asc;

@@ -1,7 +1,10 @@
-import type { DialectAdapter } from 'kysely'
+import { type DialectAdapter, type RawBuilder, sql } from 'kysely'
+import { decodeStored } from '../model/columns.js'
+import { type WorkQueue, workQueueColumns } from '../model/work-queue.js'
 import type { Scope } from '../session.js'
+import { hasFilter, takesNames } from './runs.js'
 
-/** What matters of a queue and its pool to a claim. */
+/** What matters of a queue and its pool to polls and claims. */
 export interface Place {
   readonly workPoolId: string
   readonly isQueueLimited: boolean
@@ -14,8 +17,9 @@ export interface Place {
   readonly hasFilter: boolean
 }
 
-/** A place as the last claim met it. */
+/** A place as the last poll or claim met it. */
 export interface KnownPlace extends Place {
+  /** Whether the last claim found nothing. */
   readonly foundNothing: boolean
 }
 
@@ -45,7 +49,7 @@ export function isOpenToAll({ isQueueLimited, isPoolLimited, hasFilter }: Place)
   return !isQueueLimited && !isPoolLimited && !hasFilter
 }
 
-// A claim's statements depend on what the queue and its pool are, and to ask first would cost a round trip each time. So the last answer is
+// The statements of polls and claims depend on what the queue and its pool are, and to ask first would cost a round trip each time. So the last answer is
 // remembered: never trusted, since each statement finds out itself, and one trip dearer when it is wrong. By the adapter, which
 // an instance and its transactions share and which goes with them.
 const known = new WeakMap<DialectAdapter, Map<string, KnownPlace>>()
@@ -53,12 +57,12 @@ const known = new WeakMap<DialectAdapter, Map<string, KnownPlace>>()
 /** Begun anew at this size, which takes some megabytes. */
 const MOST_PLACES = 10_000
 
-/** What the last claim of the queue met. */
+/** What the last poll or claim of the queue met. */
 export function recall(scope: Scope, workQueueId: string): KnownPlace | undefined {
   return placesOf(scope).get(keyOf(scope, workQueueId))
 }
 
-/** Keeps what a claim met for the next one. */
+/** Keeps what was met for the next time. */
 export function remember(scope: Scope, workQueueId: string, place: KnownPlace): void {
   const places = placesOf(scope)
   if (places.size >= MOST_PLACES) places.clear()
@@ -95,4 +99,31 @@ function placesOf({ db }: Scope): Map<string, KnownPlace> {
 
 function keyOf({ schema }: Scope, workQueueId: string): string {
   return schema === undefined ? workQueueId : `${schema} ${workQueueId}`
+}
+
+/**
+ * PostgreSQL: what a statement says of the place, from the queue under the alias `queue` and its pool under `pool`: as JSON, which no type
+ * parser of a host touches.
+ */
+export function placeRecord(): RawBuilder<unknown> {
+  return sql`cast(json_build_object(
+    'queue', row_to_json(queue),
+    'workPoolId', queue.work_pool_id,
+    'isQueueLimited', queue.concurrency_limit is not null,
+    'isPoolLimited', pool.concurrency_limit is not null,
+    'isPaused', queue.is_paused or pool.is_paused,
+    'takesNames', ${takesNames('pool')},
+    'hasFilter', ${hasFilter('queue')}
+  ) as text)`
+}
+
+/**
+ * Reads what {@link placeRecord} selects.
+ *
+ * @param changed - The queue as the statement has left it, if it has written it.
+ */
+export function readPlace(record: string, changed?: string | null): { place: Place; workQueue: WorkQueue } {
+  const { queue, ...place } = JSON.parse(record) as Place & { queue: object }
+  const row = typeof changed === 'string' ? (JSON.parse(changed) as object) : queue
+  return { place, workQueue: decodeStored(workQueueColumns, row) }
 }
