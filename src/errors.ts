@@ -1,3 +1,5 @@
+import type { StateType } from './rules/states.js'
+
 /** The base of every error that this library throws itself. Errors of the driver pass through as they are. */
 export abstract class WorkQueueError extends Error {
   /** Which error it is, as a literal that a `switch` can tell apart and that survives serialisation. */
@@ -37,6 +39,28 @@ export class FlowRunNotFoundError extends WorkQueueError {
   constructor(id: string) {
     super(`There is no flow run with id ${id}.`)
     this.id = id
+  }
+}
+
+/** The flow run is not in the state that the change asks for. Nothing was changed. */
+export class FlowRunStateConflictError extends WorkQueueError {
+  override readonly name = 'FlowRunStateConflictError'
+  readonly code = 'FLOW_RUN_STATE_CONFLICT'
+  readonly id: string
+  /** The state that the run was to be in; `null` when only its type was asked for. */
+  readonly expectedStateId: string | null
+  /** The state that the run was found in just after; `null` when it has none. */
+  readonly stateId: string | null
+  readonly stateType: StateType | null
+
+  constructor(id: string, expectedStateId: string | null, stateId: string | null, stateType: StateType | null) {
+    const found = stateType === null ? 'in no state' : `${stateType}, in state ${stateId}`
+    const expected = expectedStateId === null ? 'which does not allow this change' : `not in state ${expectedStateId}`
+    super(`Flow run ${id} is ${found}, ${expected}.`)
+    this.id = id
+    this.expectedStateId = expectedStateId
+    this.stateId = stateId
+    this.stateType = stateType
   }
 }
 

@@ -63,7 +63,13 @@ export { countFlowRuns, type CountFlowRunsOptions } from './flow-runs/count-flow
 export { createFlowRuns } from './flow-runs/create-flow-runs.js'
 export { readFlowRun } from './flow-runs/read-flow-run.js'
 export { readFlowRuns, type ReadFlowRunsOptions } from './flow-runs/read-flow-runs.js'
-export { setFlowRunState } from './flow-runs/set-flow-run-state.js'
+export { setFlowRunState, type SetFlowRunStateOptions } from './flow-runs/set-flow-run-state.js'
+export {
+  type FlowRunStateChange,
+  type FlowRunStateChanges,
+  type FlowRunStateConflict,
+  setFlowRunStates,
+} from './flow-runs/set-flow-run-states.js'
 
 // Session, tables and records
 export type { RequiredTables, Session } from './session.js'
@@ -112,6 +118,7 @@ export type { WorkQueueStatus } from './rules/work-queue-status.js'
 export {
   DefaultWorkQueueError,
   FlowRunNotFoundError,
+  FlowRunStateConflictError,
   type InputIssue,
   InvalidInputError,
   isRetryable,

@@ -10,7 +10,7 @@ import { type Condition, hasAnyId } from './sql/lists.js'
 //   2. the gates of pools, by number
 //   3. the rows of pools, by id
 //   4. the rows of queues, by id
-//   5. the rows of runs: by claims, polls and upkeep with `skip locked`, so that they wait for none
+//   5. the rows of runs, by id; by claims, polls and upkeep with `skip locked`, so that they wait for none
 //
 // Workers come first, so that a heartbeat holds its worker's row before it waits for anything, and whoever marks silent workers passes over
 // it. Gates come before the rows, so that who waits at a gate holds nothing that a claim, a pause or a new queue needs.
@@ -149,6 +149,19 @@ export async function lockWorkQueues(
     where ${hasAnyId('queue.id', ids, dialect)}
     order by queue.id
     ${purpose === 'update' ? sql`for no key update` : sql`for update`}
+  `.execute(db)
+}
+
+/** Locks flow runs until the transaction ends, in id order: those that there are. */
+export async function lockFlowRuns({ db, dialect, tables }: Scope, ids: readonly string[]): Promise<void> {
+  if (dialect === 'sqlite' || ids.length === 0) return
+  await sql`
+    select count(*) from (
+      select run.id from ${tables.flow_run} as run
+      where ${hasAnyId('run.id', ids, dialect)}
+      order by run.id
+      for no key update
+    ) as run
   `.execute(db)
 }
 

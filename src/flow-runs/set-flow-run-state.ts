@@ -1,35 +1,51 @@
-import { sql } from 'kysely'
 import { z } from 'zod'
-import { FlowRunNotFoundError } from '../errors.js'
-import { enterState, nextStartIn, runningMilliseconds } from '../rules/enter-state.js'
-import { defaultStateName } from '../rules/states.js'
+import { FlowRunNotFoundError, FlowRunStateConflictError } from '../errors.js'
 import { check, idSchema, nowShape, type NowOption } from '../model/checks.js'
-import { encode } from '../model/columns.js'
-import { flowRunColumns } from '../model/flow-run.js'
-import { type FlowRunStateInput, flowRunStateSchema } from '../model/flow-run-state.js'
 import type { FlowRun } from '../model/flow-run.js'
-import { decodeTime, lengthened, timeAsText } from '../model/values.js'
-import { type RequiredTables, type Session, write } from '../session.js'
-import { insertStates } from './insert-states.js'
-import { selectFlowRuns } from './select-flow-runs.js'
+import { type FlowRunStateInput, flowRunStateSchema } from '../model/flow-run-state.js'
+import { STATE_TYPES, type StateType } from '../rules/states.js'
+import { open, type RequiredTables, type Scope, type Session } from '../session.js'
+import { atomically, changeStates, type StateChange, type StateChangeOptions } from './change-states.js'
+import { readStatesOfRuns } from './read-states-of-runs.js'
 
-const optionsSchema = z.strictObject(nowShape)
+/** Under what conditions a run changes its state. */
+export interface SetFlowRunStateOptions extends NowOption {
+  /**
+   * The fence: the change happens only if the run is still in the very state that has this id. It is the `stateId` of a run as it was
+   * claimed or last changed. Default: in any.
+   */
+  expectedStateId?: string | undefined
+  /** The change happens only if the run's state is of one of these types. Default: of any, or none. An empty list: never. */
+  expectedStateTypes?: readonly StateType[] | undefined
+}
+
+const optionsSchema = z.strictObject({
+  expectedStateId: idSchema.optional(),
+  expectedStateTypes: z.array(z.enum(STATE_TYPES)).optional(),
+  ...nowShape,
+})
 
 /**
  * Puts a flow run in a state, and keeps the state in `flow_run_state`.
  *
  * Any state may follow any other: what transitions are allowed is the host's to say. RUNNING counts an attempt and sets the start
  * time the first time, a terminal state sets the end time, SCHEDULED takes `scheduledTime`. The next scheduled start time stays
- * until SCHEDULED sets another. The time spent in RUNNING is added to the column `total_run_time`.
+ * until SCHEDULED sets another. The time spent in RUNNING is added to the column `total_run_time`. No state is stamped before the one
+ * before it, whatever `timestamp` and `now` say.
  *
- * @param options - `now`: what time it is. Default: the clock.
+ * Every state has its own id, and a claimed or changed run carries it as `stateId`. A claimer that names it, as `expectedStateId`, can
+ * neither start nor end a run whose claim was given back meanwhile, and which is another's by now.
+ *
+ * On PostgreSQL it is one statement, which needs no transaction.
+ *
  * @returns The run as it now is.
  * @throws {InvalidInputError} when an argument is not valid.
  * @throws {FlowRunNotFoundError} when there is no such run.
+ * @throws {FlowRunStateConflictError} when the run is not in the expected state. Nothing was changed.
  *
  * @example
  * ```ts
- * await setFlowRunState(db, run.id, { type: 'RUNNING' })
+ * const running = await setFlowRunState(db, run.id, { type: 'RUNNING' }, { expectedStateId: run.stateId ?? undefined })
  * await setFlowRunState(db, run.id, { type: 'SCHEDULED', name: 'AwaitingRetry', scheduledTime: addMinutes(now, 5) })
  * ```
  */
@@ -37,53 +53,27 @@ export async function setFlowRunState<DB extends RequiredTables>(
   session: Session<DB>,
   id: string,
   state: FlowRunStateInput,
-  options: NowOption = {},
+  options: SetFlowRunStateOptions = {},
 ): Promise<FlowRun> {
   const flowRunId = check(idSchema, id, 'id')
-  const { type, name, timestamp, scheduledTime, message } = check(flowRunStateSchema, state)
-  const { now } = check(optionsSchema, options)
-
-  return await write(session, async (scope) => {
-    const lock = scope.dialect === 'postgres' ? sql`for no key update` : sql``
-    const [run] = await selectFlowRuns(scope, sql`run.id = ${flowRunId}`, lock)
-    if (run === undefined) throw new FlowRunNotFoundError(flowRunId)
-
-    // The state goes first, since only the database knows when it was entered.
-    const isDueAt = nextStartIn(run, { type, scheduledTime })
-    const state = {
-      flowRunId,
-      type,
-      name: name ?? defaultStateName(type),
-      timestamp,
-      message,
-      scheduledTime: isDueAt,
-      after: run.stateTimestamp,
-    }
-    const entered = (await insertStates(scope, [state], now)).get(flowRunId)
-    if (entered === undefined) throw new Error(`The state of flow run ${flowRunId} was not inserted`)
-    const changes = {
-      ...enterState(run, { type, name, timestamp: entered.timestamp, scheduledTime }),
-      stateId: entered.id,
-    }
-    const running = runningMilliseconds(run, entered.timestamp)
-    const updated = await scope.db
-      .updateTable('flow_run')
-      .set({
-        ...encode(flowRunColumns, changesOf(run, changes), scope.dialect),
-        state_timestamp: entered.stored.timestamp,
-        ...(running > 0 && { total_run_time: lengthened('total_run_time', running, scope.dialect) }),
-        updated: entered.stored.updated,
-      })
-      .where('id', '=', flowRunId)
-      .returning(sql.raw(timeAsText('updated', scope.dialect)).as('updated'))
-      .executeTakeFirst()
-    return { ...run, ...changes, updated: decodeTime(updated?.updated) }
+  const change = check(flowRunStateSchema, state)
+  const { now, expectedStateId, expectedStateTypes } = check(optionsSchema, options)
+  return await open(session, async (scope) => {
+    const enter = (inside: Scope): Promise<FlowRun> =>
+      changeState(inside, { ...change, id: flowRunId, expectedStateId }, { now, expectedStateTypes })
+    return scope.dialect === 'postgres' ? await enter(scope) : await atomically(scope, enter)
   })
 }
 
-/** What differs from the run. What does not stays as it is stored: Prefect keeps times in microseconds, which a `Date` has lost. */
-function changesOf(run: FlowRun, changes: Partial<FlowRun>): Partial<FlowRun> {
-  return Object.fromEntries(
-    Object.entries(changes).filter(([property, value]) => value !== run[property as keyof FlowRun]),
-  )
+/**
+ * Puts one run in a state, or says why not. What it was in instead is looked up only then: its row, as the statement waits for it, is not
+ * what the statement's snapshot has.
+ */
+export async function changeState(scope: Scope, change: StateChange, options: StateChangeOptions): Promise<FlowRun> {
+  const { id, expectedStateId } = change
+  const [run] = await changeStates(scope, [change], options)
+  if (run !== undefined) return run
+  const [found] = await readStatesOfRuns(scope, [id])
+  if (found === undefined) throw new FlowRunNotFoundError(id)
+  throw new FlowRunStateConflictError(id, expectedStateId ?? null, found.stateId, found.stateType)
 }

@@ -55,7 +55,7 @@ export function laterOf<T>(stored: RawBuilder<unknown>, time: RawBuilder<T>, dia
 }
 
 /** SQLite: a time in the format that all have, so that they compare as text. Null when it is none. */
-function normalized(time: RawBuilder<unknown>): RawBuilder<unknown> {
+export function normalized(time: RawBuilder<unknown>): RawBuilder<unknown> {
   return sql`case
     when ${time} like '____-__-__ __:__:__.______' then ${time}
     else strftime('%Y-%m-%d %H:%M:%f000', ${time})

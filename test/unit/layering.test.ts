@@ -12,7 +12,7 @@ const imports = new Map(files.map((file) => [file, importsOf(file)] as const))
 /** Each layer: the files it holds, and all that they may import besides each other. */
 const layers = [
   { name: 'rules', holds: /^rules\//, mayImport: /^date-fns\/\w+$/ },
-  { name: 'errors', holds: /^errors\.ts$/, mayImport: /^$/ },
+  { name: 'errors', holds: /^errors\.ts$/, mayImport: /^rules\// },
   { name: 'model', holds: /^model\//, mayImport: /^(rules\/|errors\.ts$|(kysely|zod|uuid)$)/ },
   { name: 'session', holds: /^session\.ts$/, mayImport: /^(model\/|errors\.ts$|kysely$)/ },
   { name: 'sql', holds: /^sql\//, mayImport: /^(rules\/|model\/|errors\.ts$|session\.ts$|kysely$)/ },

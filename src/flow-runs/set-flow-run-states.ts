@@ -1,0 +1,117 @@
+import { z } from 'zod'
+import { lockFlowRuns } from '../locks.js'
+import { check, idSchema, nowOptionSchema, type NowOption } from '../model/checks.js'
+import type { FlowRun } from '../model/flow-run.js'
+import { type FlowRunStateInput, flowRunStateSchema } from '../model/flow-run-state.js'
+import type { StateType } from '../rules/states.js'
+import { open, type RequiredTables, type Scope, type Session } from '../session.js'
+import { atomically, changeStates, type StateChange } from './change-states.js'
+import { type FoundState, readStatesOfRuns } from './read-states-of-runs.js'
+
+/** A state that a flow run is to be put in. */
+export interface FlowRunStateChange extends FlowRunStateInput {
+  /** The run. */
+  id: string
+  /** The fence: the change happens only if the run is still in the very state that has this id. Default: in any. */
+  expectedStateId?: string | undefined
+}
+
+/** A run that was not in the state that its change expected. */
+export interface FlowRunStateConflict {
+  id: string
+  /** The state that it was found in instead; `null` when it has none. */
+  stateId: string | null
+  stateType: StateType | null
+}
+
+/** What became of many changes. */
+export interface FlowRunStateChanges {
+  /** The runs that changed, as they now are, in the order asked. */
+  changed: FlowRun[]
+  /** Those that were not in the expected state, in the order asked. */
+  conflicts: FlowRunStateConflict[]
+  /** The ids of which there is no run, in the order asked. */
+  missing: string[]
+}
+
+const changesSchema = z
+  .array(flowRunStateSchema.extend({ id: idSchema, expectedStateId: idSchema.optional() }))
+  .superRefine((changes, context) => {
+    const seen = new Set<string>()
+    for (const [index, { id }] of changes.entries()) {
+      if (seen.has(id)) context.addIssue({ code: 'custom', path: [index, 'id'], message: 'is there more than once' })
+      seen.add(id)
+    }
+  })
+
+/** How many changes one statement makes, so that no message is too long for the database. */
+const BATCH_SIZE = 1000
+
+/**
+ * Puts many flow runs in states, each in its own, as {@link setFlowRunState} does one: all in one transaction. A run that is missing, or not
+ * in the state that its change expects, is passed over and named; all others change.
+ *
+ * It takes a few statements for each thousand runs. The runs are locked in the order of their ids, so that two such calls never wait for each
+ * other in a circle. On PostgreSQL, up to a thousand changes are one statement, which needs no transaction of its own; more follow only
+ * where a run is locked by somebody, or passed over.
+ *
+ * @param changes - Each id at most once.
+ * @param options - `now`: what time it is. Default: the clock.
+ * @throws {InvalidInputError} when a change is not valid, or an id is there more than once.
+ *
+ * @example
+ * ```ts
+ * const { runs } = await claimRunsInWorkQueue(db, queue.id, { limit: 10 })
+ * const { changed, conflicts } = await setFlowRunStates(
+ *   db,
+ *   runs.map(({ id, stateId }) => ({ id, type: 'RUNNING', expectedStateId: stateId ?? undefined })),
+ * )
+ * ```
+ */
+export async function setFlowRunStates<DB extends RequiredTables>(
+  session: Session<DB>,
+  changes: readonly FlowRunStateChange[],
+  options: NowOption = {},
+): Promise<FlowRunStateChanges> {
+  const checked = check(changesSchema, changes)
+  const { now } = check(nowOptionSchema, options)
+  if (checked.length === 0) return { changed: [], conflicts: [], missing: [] }
+  return await open(session, async (scope) => {
+    const changed = await change(scope, checked, now)
+    return { changed, ...(await findUnchanged(scope, checked, changed)) }
+  })
+}
+
+async function change(scope: Scope, changes: readonly StateChange[], now: Date | undefined): Promise<FlowRun[]> {
+  if (scope.dialect === 'postgres' && !scope.isTransaction && changes.length <= BATCH_SIZE) {
+    const changed = await changeStates(scope, changes, { now, lock: true })
+    if (changed.length > 0 || changes.length === 1) return changed
+    // Nothing was changed: one of them is locked by somebody, and has to be waited for, or missing, or none is as expected.
+  }
+  return await atomically(scope, async (inside) => {
+    await lockFlowRuns(
+      inside,
+      changes.map(({ id }) => id),
+    )
+    const changed: FlowRun[] = []
+    for (let i = 0; i < changes.length; i += BATCH_SIZE) {
+      for (const run of await changeStates(inside, changes.slice(i, i + BATCH_SIZE), { now })) changed.push(run)
+    }
+    return changed
+  })
+}
+
+async function findUnchanged(
+  scope: Scope,
+  changes: readonly StateChange[],
+  changed: readonly FlowRun[],
+): Promise<Pick<FlowRunStateChanges, 'conflicts' | 'missing'>> {
+  if (changed.length === changes.length) return { conflicts: [], missing: [] }
+  const done = new Set(changed.map(({ id }) => id))
+  const ids = changes.map(({ id }) => id).filter((id) => !done.has(id))
+  const found = new Map((await readStatesOfRuns(scope, ids)).map((state) => [state.id, state]))
+  return {
+    conflicts: ids.map((id) => found.get(id)).filter((state): state is FoundState => state !== undefined),
+    missing: ids.filter((id) => !found.has(id)),
+  }
+}
