@@ -60,9 +60,12 @@ export { markWorkQueuesNotReady, type MarkWorkQueuesNotReadyOptions } from './up
 
 // Flow runs
 export { countFlowRuns, type CountFlowRunsOptions } from './flow-runs/count-flow-runs.js'
+export { cancelFlowRun, type CancelFlowRunOptions } from './flow-runs/cancel-flow-run.js'
+export { createFlowRun, type CreatedFlowRun } from './flow-runs/create-flow-run.js'
 export { createFlowRuns } from './flow-runs/create-flow-runs.js'
 export { readFlowRun } from './flow-runs/read-flow-run.js'
 export { readFlowRuns, type ReadFlowRunsOptions } from './flow-runs/read-flow-runs.js'
+export { retryFlowRun, type RetryFlowRunOptions } from './flow-runs/retry-flow-run.js'
 export { setFlowRunState, type SetFlowRunStateOptions } from './flow-runs/set-flow-run-state.js'
 export {
   type FlowRunStateChange,

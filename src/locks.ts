@@ -152,19 +152,6 @@ export async function lockWorkQueues(
   `.execute(db)
 }
 
-/** Locks flow runs until the transaction ends, in id order: those that there are. */
-export async function lockFlowRuns({ db, dialect, tables }: Scope, ids: readonly string[]): Promise<void> {
-  if (dialect === 'sqlite' || ids.length === 0) return
-  await sql`
-    select count(*) from (
-      select run.id from ${tables.flow_run} as run
-      where ${hasAnyId('run.id', ids, dialect)}
-      order by run.id
-      for no key update
-    ) as run
-  `.execute(db)
-}
-
 /** Locks the workers of a pool that is about to be deleted. Those whose first heartbeat is under way hold the pool against it. */
 export async function lockWorkers({ db, dialect, tables }: Scope, workPoolId: string): Promise<void> {
   if (dialect === 'sqlite') return

@@ -86,21 +86,20 @@ export function enterOnPostgres(scope: Scope, parameter: Parameter, shape: State
 /** SQLite: inserts the states that runs are about to enter, if they are as expected. They go first, since a run's refers to them. */
 export function insertOnSqlite(scope: Scope, parameter: Parameter, shape: StateChangeShape): RawBuilder<object> {
   const { dialect, tables } = scope
-  const of = (key: string): Fragment => sql`json_extract(given.value, ${sql.lit(`$.state.${key}`)})`
   const change = sql`given.value`
   const history = sql`(
     select max(state.timestamp) from ${tables.flow_run_state} as state where state.flow_run_id = run.id)`
   const isDueAt = normalized(sql`(${nextStart('run', change, dialect)})`)
   // As Python's json.dumps spells it.
   const details = sql`'{"flow_run_id": "' || run.id || '"' || coalesce(
-    ', "scheduled_time": "' || case when ${of('type')} in (${literals(WAITING)})
+    ', "scheduled_time": "' || case when ${inState('type')} in (${literals(WAITING)})
       then replace(substr(${isDueAt}, 1, 23), ' ', 'T') || 'Z"' end, '') || '}'`
   return sql`
     insert into ${tables.flow_run_state} (id, created, updated, type, timestamp, name, message, state_details, flow_run_id)
     select
-      ${of('id')}, ${of('updated')}, ${of('updated')}, ${of('type')},
-      ${justAfter([history, sql`run.state_timestamp`], of('timestamp'), dialect)},
-      ${of('name')}, ${of('message')}, ${details}, run.id
+      ${inState('id')}, ${inState('updated')}, ${inState('updated')}, ${inState('type')},
+      ${justAfter([history, sql`run.state_timestamp`], inState('timestamp'), dialect)},
+      ${inState('name')}, ${inState('message')}, ${details}, run.id
     from json_each(${parameter('changes')}) as given
     cross join ${tables.flow_run} as run on run.id = given.key
     where ${isAsExpected(change, parameter, shape, dialect)}`
@@ -175,4 +174,9 @@ function isAsExpected(
 
 function literals(words: readonly string[]): Fragment {
   return sql.join(words.map((word) => sql.lit(word)))
+}
+
+/** SQLite: a value of the state in a change. */
+function inState(key: string): Fragment {
+  return sql`json_extract(given.value, ${sql.lit(`$.state.${key}`)})`
 }

@@ -1,13 +1,13 @@
 import { sql } from 'kysely'
-import { decode, decodeStored } from '../model/columns.js'
+import { decode, decodeAt, decodeStored } from '../model/columns.js'
 import { type FlowRun, flowRunColumns } from '../model/flow-run.js'
 import type { FlowRunStateInput } from '../model/flow-run-state.js'
 import { newId } from '../model/ids.js'
-import { encodeTime } from '../model/values.js'
+import { decodeTime, encodeTime } from '../model/values.js'
 import { defaultStateName, type StateType } from '../rules/states.js'
 import { type Scope, transact } from '../session.js'
 import { runStatement } from '../sql/cached-statement.js'
-import { encodeIdList, inOrder } from '../sql/lists.js'
+import { encodeIdList, hasAnyId, inOrder } from '../sql/lists.js'
 import { enterOnPostgres, enterOnSqlite, insertOnSqlite } from './change-states-statement.js'
 
 /** A state that a run is to enter. */
@@ -32,7 +32,7 @@ export interface StateChangeOptions {
 
 /**
  * Puts runs in states, and returns those that were, as they now are, in the order asked: not those that are missing, or not as expected. On
- * PostgreSQL it is one statement; on SQLite two, to be made {@link atomically}.
+ * PostgreSQL it is one statement; on SQLite three, to be made {@link atomically}.
  */
 export async function changeStates(
   scope: Scope,
@@ -61,12 +61,24 @@ export async function changeStates(
       rows.map(({ record }) => decodeStored(flowRunColumns, JSON.parse(record) as object)),
     )
   }
+  await checkReadable(scope, ids)
   await run('state-change-states', insertOnSqlite)
   const rows = await run('state-change-runs', enterOnSqlite)
   return inOrder(
     ids,
     rows.map((row) => decode(flowRunColumns, row)),
   )
+}
+
+/** SQLite holds anything in any column. What a change would write over has to be readable; the rest is read when it is made. */
+async function checkReadable({ db, dialect, tables }: Scope, ids: readonly string[]): Promise<void> {
+  const { rows } = await sql<{ id: string } & Record<string, unknown>>`
+    select run.id, run.state_timestamp, run.next_scheduled_start_time, run.end_time
+    from ${tables.flow_run} as run where ${hasAnyId('run.id', ids, dialect)}
+  `.execute(db)
+  for (const { id, ...times } of rows) {
+    for (const [column, time] of Object.entries(times)) decodeAt(decodeTime, time, 'flow_run', id, column)
+  }
 }
 
 /** A change as the statements read it; an absent time is that of the clock. On SQLite it is that of the process. */

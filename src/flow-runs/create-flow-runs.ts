@@ -16,16 +16,15 @@ import { insertStates } from './insert-states.js'
 import { type LockedQueues, lockQueues, nameAlone } from './lock-queues.js'
 import { selectFlowRuns } from './select-flow-runs.js'
 
-// Not a check of the exported schema: with one that looks at two keys, a host could not `omit` from it.
-const inputsSchema = z.array(
-  flowRunCreateSchema.refine(
-    ({ idempotencyKey, flowId }) => flowId !== undefined || (idempotencyKey ?? null) === null,
-    {
-      path: ['idempotencyKey'],
-      message: 'means nothing without flowId, in which it is unique',
-    },
-  ),
+/** Not a check of the exported schema: with one that looks at two keys, a host could not `omit` from it. */
+export const flowRunInputSchema: z.ZodType<FlowRunCreate> = flowRunCreateSchema.refine(
+  ({ idempotencyKey, flowId }) => flowId !== undefined || (idempotencyKey ?? null) === null,
+  {
+    path: ['idempotencyKey'],
+    message: 'means nothing without flowId, in which it is unique',
+  },
 )
+const inputsSchema = z.array(flowRunInputSchema)
 
 // A statement takes at most 32,766 parameters on SQLite; a run has fewer than forty.
 const BATCH_SIZE = 500
@@ -60,35 +59,53 @@ export async function createFlowRuns<DB extends RequiredTables>(
   if (checked.length === 0) return []
 
   return await write(session, async (scope) => {
-    const queues = await lockQueues(scope, checked)
-    const now = await readClock(scope, given)
-    const runs = checked.map((input) => toFlowRun(input, queues, now))
-    const firsts = new Map(runs.map((run, index) => [run.id, index] as const).toReversed())
-    const created = await insertRuns(
-      scope,
-      runs.filter(({ id }, index) => firsts.get(id) === index),
-    )
-    const isNew = ({ id }: FlowRun, index: number): boolean => created.has(id) && firsts.get(id) === index
-    const existing = await findByIdempotencyKey(
-      scope,
-      runs.filter((run, index) => !isNew(run, index)),
-    )
-    const taken = runs.flatMap((run, index) => (isNew(run, index) || existing.has(keyOf(run)) ? [] : [index]))
-    if (taken.length > 0) await refuse(scope, created, taken)
-    const stateIds = await insertFirstStates(scope, runs.filter(isNew), now)
-    return runs.map((run, index) => {
-      const stored = isNew(run, index) ? run : (existing.get(keyOf(run)) ?? run)
-      return { ...stored, stateId: stateIds.get(stored.id) ?? stored.stateId }
-    })
+    const inserted = await insertFlowRuns(scope, checked, given, (index) => `${index}.id`)
+    return inserted.map(({ flowRun }) => flowRun)
+  })
+}
+
+/**
+ * Inserts runs with their first states, in a transaction, and returns them in the order of the inputs, with whether each was created.
+ *
+ * @param pathOf - Where an input has its id, for the issue that says that it is taken.
+ */
+export async function insertFlowRuns(
+  scope: Scope,
+  inputs: readonly FlowRunCreate[],
+  given: Date | undefined,
+  pathOf: (index: number) => string,
+): Promise<{ flowRun: FlowRun; created: boolean }[]> {
+  const queues = await lockQueues(scope, inputs)
+  const now = await readClock(scope, given)
+  const runs = inputs.map((input) => toFlowRun(input, queues, now))
+  const firsts = new Map(runs.map((run, index) => [run.id, index] as const).toReversed())
+  const created = await insertRuns(
+    scope,
+    runs.filter(({ id }, index) => firsts.get(id) === index),
+  )
+  const isNew = ({ id }: FlowRun, index: number): boolean => created.has(id) && firsts.get(id) === index
+  const existing = await findByIdempotencyKey(
+    scope,
+    runs.filter((run, index) => !isNew(run, index)),
+  )
+  const taken = runs.flatMap((run, index) => (isNew(run, index) || existing.has(keyOf(run)) ? [] : [index]))
+  if (taken.length > 0) await refuse(scope, created, taken.map(pathOf))
+  const stateIds = await insertFirstStates(scope, runs.filter(isNew), now)
+  return runs.map((run, index) => {
+    const stored = isNew(run, index) ? run : (existing.get(keyOf(run)) ?? run)
+    return {
+      flowRun: { ...stored, stateId: stateIds.get(stored.id) ?? stored.stateId },
+      created: isNew(run, index),
+    }
   })
 }
 
 /** Undoes what was inserted when ids were taken, since the caller's transaction may go on. */
-async function refuse(scope: Scope, created: ReadonlySet<string>, taken: readonly number[]): Promise<never> {
+async function refuse(scope: Scope, created: ReadonlySet<string>, taken: readonly string[]): Promise<never> {
   await sql`
     delete from ${scope.tables.flow_run} as run where ${hasAnyId('run.id', [...created], scope.dialect)}
   `.execute(scope.db)
-  throw new InvalidInputError(taken.map((index) => ({ path: `${index}.id`, message: 'is taken' })))
+  throw new InvalidInputError(taken.map((path) => ({ path, message: 'is taken' })))
 }
 
 function toFlowRun(input: FlowRunCreate, queues: LockedQueues, now: Date): FlowRun {

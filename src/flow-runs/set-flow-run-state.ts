@@ -56,13 +56,15 @@ export async function setFlowRunState<DB extends RequiredTables>(
   options: SetFlowRunStateOptions = {},
 ): Promise<FlowRun> {
   const flowRunId = check(idSchema, id, 'id')
-  const change = check(flowRunStateSchema, state)
+  const checked = check(flowRunStateSchema, state)
   const { now, expectedStateId, expectedStateTypes } = check(optionsSchema, options)
-  return await open(session, async (scope) => {
-    const enter = (inside: Scope): Promise<FlowRun> =>
-      changeState(inside, { ...change, id: flowRunId, expectedStateId }, { now, expectedStateTypes })
-    return scope.dialect === 'postgres' ? await enter(scope) : await atomically(scope, enter)
-  })
+  const change = { ...checked, id: flowRunId, expectedStateId }
+  const asked = { now, expectedStateTypes }
+  return await open(session, (scope) =>
+    scope.dialect === 'postgres'
+      ? changeState(scope, change, asked)
+      : atomically(scope, (inside) => changeState(inside, change, asked)),
+  )
 }
 
 /**

@@ -1,11 +1,11 @@
 import { z } from 'zod'
-import { lockFlowRuns } from '../locks.js'
 import { check, idSchema, nowOptionSchema, type NowOption } from '../model/checks.js'
 import type { FlowRun } from '../model/flow-run.js'
 import { type FlowRunStateInput, flowRunStateSchema } from '../model/flow-run-state.js'
 import type { StateType } from '../rules/states.js'
 import { open, type RequiredTables, type Scope, type Session } from '../session.js'
 import { atomically, changeStates, type StateChange } from './change-states.js'
+import { lockFlowRuns } from './lock-flow-runs.js'
 import { type FoundState, readStatesOfRuns } from './read-states-of-runs.js'
 
 /** A state that a flow run is to be put in. */

@@ -35,15 +35,6 @@ export function encodeTime(time: Date, dialect: Dialect): string {
   return sign === '+' ? `${Number(year)}${rest}` : `${String(Number(year) + 1).padStart(4, '0')}${rest} BC`
 }
 
-/** A duration that is stored in a column of the run, and longer by so many milliseconds. On SQLite it is the time since 1970. */
-export function lengthened(column: string, milliseconds: number, dialect: Dialect): RawBuilder<unknown> {
-  const seconds = sql.lit(milliseconds / 1000)
-  return dialect === 'postgres'
-    ? sql`${sql.ref(column)} + make_interval(secs => ${seconds})`
-    : // Past the year 9999, SQLite has no time.
-      sql`coalesce(strftime('%Y-%m-%d %H:%M:%f000', ${sql.ref(column)}, ${seconds} || ' seconds'), ${sql.ref(column)})`
-}
-
 /**
  * How a time is selected so that {@link decodeTime} reads it: on PostgreSQL as seconds since 1970, as text. Nothing that a host or a
  * server sets touches that: not DateStyle, not the time zone (whose offsets may have seconds, and end after year 9999), not the

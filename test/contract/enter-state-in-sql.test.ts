@@ -96,7 +96,7 @@ describeOnDatabases(
     test('keeps what it does not change to the microsecond', async () => {
       const times = ['next_scheduled_start_time', 'expected_start_time', 'start_time'] as const
       const at = `2035-01-01 11:00:00.123456${offset()}`
-      const id = await t.make.run({ ...Object.fromEntries(times.map((column) => [column, at])) })
+      const id = await t.make.run(Object.fromEntries(times.map((column) => [column, at])))
       await setFlowRunState(t.db, id, { type: 'RUNNING' }, { now })
       const same = times.map((column) => sql`${sql.ref(column)} = ${at}`)
       const { rows } = await sql`select id from flow_run where ${sql.join(same, sql` and `)}`.execute(t.database.plain)

@@ -13,6 +13,7 @@ import {
   releaseStaleClaims,
 } from 'kysely-work-queues'
 import type { HotCall } from './hot-call.js'
+import { entering, stateChanges } from './planned-state-changes.js'
 import type { Db } from './plan-database.js'
 import { now } from './seed-plan-database.js'
 
@@ -22,8 +23,6 @@ const due = { limit, scheduledBefore: now }
 const queuePoll = 'active_by_queue_id, active_by_queue_name, due_by_queue_id, due_by_queue_name'
 const poolPoll = 'active_by_queue_id, due_by_queue_id'
 const poolClaim = 'active_by_queue_id, active_by_queue_name, due_by_queue_id'
-/** The insertion of states, and the change of their runs, which are known by id. */
-const entering = ['flow_run_state__flow_run_id_timestamp_desc', 'by id alone']
 const queueClaim = [queuePoll]
 const queueClaimOnSqlite = [queuePoll, 'by id alone', 'by id alone']
 
@@ -248,4 +247,5 @@ export const hotCalls: readonly HotCall[] = [
     postgres: ['pending', ...entering],
     rows: 10,
   },
+  ...stateChanges,
 ]

@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 import {
   bulkUpdateWorkQueuePriorities,
+  cancelFlowRun,
   claimRunsInWorkQueue,
   claimScheduledFlowRuns,
   countFlowRuns,
@@ -8,6 +9,7 @@ import {
   countWorkPools,
   countWorkQueueActiveSlots,
   countWorkQueues,
+  createFlowRun,
   createFlowRuns,
   createWorkPool,
   createWorkQueue,
@@ -38,7 +40,9 @@ import {
   recordWorkerHeartbeat,
   recordWorkQueuePolls,
   releaseStaleClaims,
+  retryFlowRun,
   setFlowRunState,
+  setFlowRunStates,
   updateWorkPool,
   updateWorkQueue,
   type WorkQueueTables,
@@ -48,7 +52,8 @@ import { type Factory, testId } from './factory.js'
 /** Makes a call that changes rows. What the call reports by `emitStatusChange` goes to `report`. */
 export type WritingCall = (db: Kysely<WorkQueueTables>, report: (change: unknown) => void) => Promise<unknown>
 
-const [pool, idle, a, b, scheduled, pending] = [1, 2, 3, 4, 5, 6].map((n) => testId(n)) as [
+const [pool, idle, a, b, scheduled, pending, ended] = [1, 2, 3, 4, 5, 6, 12].map((n) => testId(n)) as [
+  string,
   string,
   string,
   string,
@@ -75,6 +80,7 @@ export async function makeWorld(make: Factory): Promise<void> {
     { work_queue_id: a, ...due },
     { work_queue_id: b, ...due },
     { id: pending, work_queue_id: a, state_type: 'PENDING', state_timestamp: long },
+    { id: ended, work_queue_id: a, state_type: 'FAILED', state_timestamp: long },
   ])
 }
 
@@ -108,7 +114,23 @@ export const writingCalls: Record<string, WritingCall> = {
       db,
       Array.from({ length: 501 }, () => ({ workQueueId: a })),
     ),
+  createFlowRun: (db) => createFlowRun(db, { workQueueId: a }),
   setFlowRunState: (db) => setFlowRunState(db, scheduled, { type: 'RUNNING' }),
+  'setFlowRunStates, of two runs': (db) =>
+    setFlowRunStates(db, [
+      { id: pending, type: 'RUNNING' },
+      { id: scheduled, type: 'PENDING' },
+    ]),
+  'setFlowRunStates, of many': (db) =>
+    setFlowRunStates(
+      db,
+      [pending, scheduled, ...Array.from({ length: 1000 }, (_, n) => testId(n, 404))].map((id) => ({
+        id,
+        type: 'RUNNING',
+      })),
+    ),
+  cancelFlowRun: (db) => cancelFlowRun(db, pending),
+  retryFlowRun: (db) => retryFlowRun(db, ended),
   claimRunsInWorkQueue: (db) => claimRunsInWorkQueue(db, a, { scheduledBefore: null }),
   'claimScheduledFlowRuns, of two queues': (db) => claimScheduledFlowRuns(db, { scheduledBefore: null }),
   releaseStaleClaims: (db) => releaseStaleClaims(db, { pendingBefore: since }),

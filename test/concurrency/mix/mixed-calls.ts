@@ -168,6 +168,22 @@ export const mixedCalls: Record<string, MixedCall> = {
         nextScheduledStartTime: c.moment(),
       })),
     ),
+  createFlowRun: (db, c) =>
+    library.createFlowRun(db, {
+      workQueueId: c.maybe(c.queue()),
+      flowId: testId(1),
+      idempotencyKey: c.maybe(c.name('key')),
+    }),
+  cancelFlowRun: (db, c) => library.cancelFlowRun(db, c.run()),
+  retryFlowRun: (db, c) => library.retryFlowRun(db, c.run()),
+  setFlowRunStates: (db, c) =>
+    library.setFlowRunStates(
+      db,
+      [...new Set(Array.from({ length: 1 + c.below(6) }, () => c.run()))].map((id) => ({
+        id,
+        type: c.one(STATE_TYPES, 'COMPLETED'),
+      })),
+    ),
   setFlowRunState: (db, c) => library.setFlowRunState(db, c.run(), { type: c.one(STATE_TYPES, 'COMPLETED') }),
   readFlowRun: (db, c) => library.readFlowRun(db, c.run()),
   readFlowRuns: (db, c) => library.readFlowRuns(db, { filter: { workQueueId: { any: c.queues() } }, limit: 20 }),

@@ -4,6 +4,8 @@ import {
   countFlowRuns,
   countWorkPools,
   countWorkQueues,
+  cancelFlowRun,
+  createFlowRun,
   createFlowRuns,
   createWorkPool,
   createWorkQueue,
@@ -22,6 +24,7 @@ import {
   readWorkQueueStatus,
   recordWorkQueuePolls,
   setFlowRunState,
+  setFlowRunStates,
   updateWorkQueue,
   type WorkQueueTables,
 } from 'kysely-work-queues'
@@ -83,5 +86,8 @@ export const writes: Record<string, Call> = {
   createWorkPool: (db) => createWorkPool(db, { name: 'new' }),
   deleteWorkPool: (db, { pool }) => deleteWorkPool(db, pool),
   createFlowRuns: (db, { queue }) => createFlowRuns(db, [{ workQueueId: queue }, {}]),
+  createFlowRun: (db, { queue }) => createFlowRun(db, { workQueueId: queue }),
   setFlowRunState: (db, { run }) => setFlowRunState(db, run, { type: 'RUNNING' }),
+  setFlowRunStates: (db, { run }) => setFlowRunStates(db, [{ id: run, type: 'RUNNING' }]),
+  cancelFlowRun: (db, { run }) => cancelFlowRun(db, run),
 }

@@ -87,6 +87,7 @@ export const grantedCalls: Readonly<Record<string, GrantedCall>> = {
     await library.updateWorkQueue(db, limited, { isPaused: true })
     await library.updateWorkQueue(db, limited, { isPaused: false })
   },
+  'createFlowRun, by the name of a queue': (db) => library.createFlowRun(db, { workQueueName: 'b' }),
   'createFlowRuns, of a run that exists': async (db) => {
     const input = { workQueueId: limited, flowId: testId(11), idempotencyKey: 'key' }
     await library.createFlowRuns(db, [input, { workQueueName: 'b' }])

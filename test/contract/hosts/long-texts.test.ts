@@ -14,7 +14,9 @@ import {
   readWorkQueueByName,
   readWorkQueues,
   recordWorkerHeartbeat,
+  cancelFlowRun,
   setFlowRunState,
+  setFlowRunStates,
   updateWorkPool,
   updateWorkQueue,
   workPoolCreateSchema,
@@ -51,6 +53,7 @@ const indexed: Record<string, Call> = {
   'createFlowRuns workQueueName': (db, workQueueName) => createFlowRuns(db, [{ workQueueName }]),
   'createFlowRuns stateName': (db, stateName) => createFlowRuns(db, [{ stateName }]),
   'createFlowRuns idempotencyKey': (db, idempotencyKey) => createFlowRuns(db, [{ flowId, idempotencyKey }]),
+  'setFlowRunStates name': (db, name, { run }) => setFlowRunStates(db, [{ id: run, type: 'SCHEDULED', name }]),
   'setFlowRunState name': (db, name, { run }) => setFlowRunState(db, run, { type: 'SCHEDULED', name }),
   'recordWorkerHeartbeat name': (db, name, { pool }) => recordWorkerHeartbeat(db, pool, name),
   'deleteWorker name': (db, name, { pool }) => deleteWorker(db, pool, name),
@@ -88,6 +91,8 @@ const free: Record<string, Call> = {
   'readFlowRuns workQueueName': (db, name) => readFlowRuns(db, { filter: { workQueueName: { any: [name] } } }),
   'readFlowRuns stateName': (db, name) => readFlowRuns(db, { filter: { stateName: { any: [name] } } }),
   'readFlowRuns tags': (db, tag) => readFlowRuns(db, { filter: { tags: { all: [tag] } } }),
+  'setFlowRunStates message': (db, message, { run }) => setFlowRunStates(db, [{ id: run, type: 'FAILED', message }]),
+  'cancelFlowRun message': (db, message, { run }) => cancelFlowRun(db, run, { message }),
   'setFlowRunState message': (db, message, { run }) => setFlowRunState(db, run, { type: 'FAILED', message }),
 }
 

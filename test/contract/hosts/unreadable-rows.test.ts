@@ -1,4 +1,5 @@
 import {
+  cancelFlowRun,
   claimRunsInWorkQueue,
   claimScheduledFlowRuns,
   countWorkQueueActiveSlots,
@@ -21,6 +22,7 @@ import {
   recordWorkerHeartbeat,
   releaseStaleClaims,
   setFlowRunState,
+  setFlowRunStates,
   UnreadableRowError,
   updateWorkPool,
   updateWorkQueue,
@@ -102,6 +104,8 @@ const calls: Record<Table, (t: Contract, ids: Ids) => Record<string, () => Promi
     claimRunsInWorkQueue: () => claimRunsInWorkQueue(db, queue, { limit: 1, scheduledBefore: null }),
     claimScheduledFlowRuns: () => claimScheduledFlowRuns(db, { workQueueIds: [queue], scheduledBefore: null }),
     setFlowRunState: () => setFlowRunState(db, run, { type: 'RUNNING' }),
+    setFlowRunStates: () => setFlowRunStates(db, [{ id: run, type: 'RUNNING' }]),
+    cancelFlowRun: () => cancelFlowRun(db, run),
     explainFlowRun: () => explainFlowRun(db, run),
   }),
 }

@@ -45,6 +45,13 @@ const updateWorkQueue = fc.record({
   values: queueValues,
 })
 
+const entered = fc.record({
+  type: fc.constantFrom(...(STATE_TYPES as StateType[])),
+  name: maybe(fc.constantFrom('Late', 'AwaitingRetry')),
+  scheduledTime: maybe(fc.option(fc.constantFrom(new Date(NOW), new Date(NOW + 30_000)))),
+  message: maybe(fc.option(fc.constantFrom('', 'why'))),
+})
+
 const commands = fc.oneof(
   createWorkQueue,
   createWorkQueue,
@@ -83,6 +90,7 @@ const commands = fc.oneof(
   fc.record({ kind: kind('deleteWorkPool'), pool: index }),
   fc.record({
     kind: kind('createFlowRun'),
+    alone: fc.boolean(),
     queue: maybe(index),
     workQueueName: fc.option(queueName),
     start: fc.option(fc.integer({ min: -60, max: 60 })),
@@ -91,13 +99,15 @@ const commands = fc.oneof(
   fc.record({
     kind: kind('setFlowRunState'),
     run: index,
-    state: fc.record({
-      type: fc.constantFrom(...(STATE_TYPES as StateType[])),
-      name: maybe(fc.constantFrom('Late', 'AwaitingRetry')),
-      scheduledTime: maybe(fc.option(fc.constantFrom(new Date(NOW), new Date(NOW + 30_000)))),
-      message: maybe(fc.option(fc.constantFrom('', 'why'))),
-    }),
+    state: entered,
+    expectedStateTypes: maybe(fc.subarray(STATE_TYPES as StateType[])),
   }),
+  fc.record({
+    kind: kind('setFlowRunStates'),
+    changes: fc.array(fc.record({ run: index, state: entered }), { maxLength: 4 }),
+  }),
+  fc.record({ kind: kind('cancelFlowRun'), run: index }),
+  fc.record({ kind: kind('retryFlowRun'), run: index }),
   fc.record({
     kind: kind('recordWorkerHeartbeat'),
     pool: index,

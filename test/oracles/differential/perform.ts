@@ -1,5 +1,7 @@
 import {
   bulkUpdateWorkQueuePriorities,
+  cancelFlowRun,
+  createFlowRun,
   createFlowRuns,
   createWorkPool,
   createWorkQueue,
@@ -13,7 +15,9 @@ import {
   markWorkQueuesNotReady,
   recordWorkerHeartbeat,
   recordWorkQueuePolls,
+  retryFlowRun,
   setFlowRunState,
+  setFlowRunStates,
   updateWorkPool,
   updateWorkQueue,
   type WorkQueueUpdate,
@@ -86,10 +90,25 @@ export async function perform(
           nextScheduledStartTime,
           tags,
         }
-        return await createFlowRuns(db, [run], { now })
+        return command.alone ? await createFlowRun(db, run, { now }) : await createFlowRuns(db, [run], { now })
       }
       case 'setFlowRunState':
-        return await setFlowRunState(db, pick(runs, command.run), command.state, { now })
+        return await setFlowRunState(db, pick(runs, command.run), command.state, {
+          expectedStateTypes: command.expectedStateTypes,
+          now,
+        })
+      case 'setFlowRunStates': {
+        const changes = new Map(command.changes.map(({ run, state }) => [pick(runs, run), state]))
+        return await setFlowRunStates(
+          db,
+          Array.from(changes, ([id, state]) => ({ id, ...state })),
+          { now },
+        )
+      }
+      case 'cancelFlowRun':
+        return await cancelFlowRun(db, pick(runs, command.run), { now })
+      case 'retryFlowRun':
+        return await retryFlowRun(db, pick(runs, command.run), { now })
       case 'recordWorkerHeartbeat': {
         const { name, heartbeatIntervalSeconds } = command
         const options = { heartbeatIntervalSeconds, emitStatusChange, now }

@@ -1,6 +1,8 @@
 import {
   countFlowRuns,
   countWorkPools,
+  cancelFlowRun,
+  createFlowRun,
   createFlowRuns,
   createWorkPool,
   deleteWorkPool,
@@ -9,7 +11,9 @@ import {
   readWorkPool,
   readWorkPoolByName,
   readWorkPools,
+  retryFlowRun,
   setFlowRunState,
+  setFlowRunStates,
 } from 'kysely-work-queues'
 import { type Call, not, orAbsent, orNull, type Refusals } from './refusals.js'
 
@@ -168,7 +172,61 @@ export const poolAndRunRefusals: Refusals = {
       not.known,
       (db, stateType, { run }) => setFlowRunState(db, run, { type: 'PENDING', ...({ stateType } as object) }),
     ],
+    expectedStateId: [
+      orNull(not.id),
+      (db, expectedStateId, { run }) => setFlowRunState(db, run, { type: 'PENDING' }, { expectedStateId }),
+    ],
+    expectedStateTypes: [
+      orNull(not.list),
+      (db, expectedStateTypes, { run }) => setFlowRunState(db, run, { type: 'PENDING' }, { expectedStateTypes }),
+    ],
+    'expectedStateTypes.0': [
+      orNull(not.stateType),
+      (db, type, { run }) => setFlowRunState(db, run, { type: 'PENDING' }, { expectedStateTypes: [type] }),
+    ],
     now: [orNull(not.time), (db, now, { run }) => setFlowRunState(db, run, { type: 'PENDING' }, { now })],
     more: [not.known, (db, more, { run }) => setFlowRunState(db, run, { type: 'PENDING' }, { more } as object)],
+  },
+  setFlowRunStates: {
+    '': [orAbsent(not.list), (db, changes) => setFlowRunStates(db, changes)],
+    '1': [orAbsent(not.object), (db, change, { run }) => setFlowRunStates(db, [{ id: run, type: 'PENDING' }, change])],
+    '0.id': [orAbsent(not.id), (db, id) => setFlowRunStates(db, [{ id, type: 'PENDING' }])],
+    '0.type': [orAbsent(not.stateType), (db, type, { run }) => setFlowRunStates(db, [{ id: run, type }])],
+    '0.name': [orNull(not.label), (db, name, { run }) => setFlowRunStates(db, [{ id: run, type: 'PENDING', name }])],
+    '0.timestamp': [
+      orNull(not.inputTime),
+      (db, timestamp, { run }) => setFlowRunStates(db, [{ id: run, type: 'PENDING', timestamp }]),
+    ],
+    '0.scheduledTime': [
+      not.inputTime,
+      (db, scheduledTime, { run }) => setFlowRunStates(db, [{ id: run, type: 'SCHEDULED', scheduledTime }]),
+    ],
+    '0.message': [not.text, (db, message, { run }) => setFlowRunStates(db, [{ id: run, type: 'PENDING', message }])],
+    '0.expectedStateId': [
+      orNull(not.id),
+      (db, expectedStateId, { run }) => setFlowRunStates(db, [{ id: run, type: 'PENDING', expectedStateId }]),
+    ],
+    '0.more': [
+      not.known,
+      (db, more, { run }) => setFlowRunStates(db, [{ id: run, type: 'PENDING', ...({ more } as object) }]),
+    ],
+    now: [orNull(not.time), (db, now, { run }) => setFlowRunStates(db, [{ id: run, type: 'PENDING' }], { now })],
+  },
+  createFlowRun: {
+    '': [orAbsent(not.object), (db, input) => createFlowRun(db, input)],
+    'tags.1': [orNull(not.text), (db, tag) => createFlowRun(db, { tags: ['a', tag] })],
+    now: [orNull(not.time), (db, now) => createFlowRun(db, {}, { now })],
+  },
+  cancelFlowRun: {
+    id: [orAbsent(not.id), (db, id) => cancelFlowRun(db, id)],
+    message: [not.text, (db, message, { run }) => cancelFlowRun(db, run, { message })],
+    now: [orNull(not.time), (db, now, { run }) => cancelFlowRun(db, run, { now })],
+    more: [not.known, (db, more, { run }) => cancelFlowRun(db, run, { more } as object)],
+  },
+  retryFlowRun: {
+    id: [orAbsent(not.id), (db, id) => retryFlowRun(db, id)],
+    scheduledTime: [orNull(not.time), (db, scheduledTime, { run }) => retryFlowRun(db, run, { scheduledTime })],
+    now: [orNull(not.time), (db, now, { run }) => retryFlowRun(db, run, { now })],
+    more: [not.known, (db, more, { run }) => retryFlowRun(db, run, { more } as object)],
   },
 }

@@ -2,6 +2,8 @@ import {
   bulkUpdateWorkQueuePriorities,
   claimRunsInWorkQueue,
   claimScheduledFlowRuns,
+  cancelFlowRun,
+  createFlowRun,
   createFlowRuns,
   createWorkPool,
   createWorkQueue,
@@ -14,7 +16,9 @@ import {
   recordWorkerHeartbeat,
   recordWorkQueuePolls,
   releaseStaleClaims,
+  retryFlowRun,
   setFlowRunState,
+  setFlowRunStates,
   updateWorkPool,
   updateWorkQueue,
 } from 'kysely-work-queues'
@@ -94,6 +98,26 @@ export const writes: Record<string, (t: Contract) => Promise<() => Promise<unkno
   setFlowRunState: async ({ db, make }) => {
     const id = await make.run()
     return () => setFlowRunState(db, id, { type: 'RUNNING' })
+  },
+  setFlowRunStates: async ({ db, make }) => {
+    const ids = [await make.run(), await make.run({ state_type: 'RUNNING' })]
+    return () =>
+      setFlowRunStates(
+        db,
+        ids.map((id) => ({ id, type: 'COMPLETED' })),
+      )
+  },
+  createFlowRun: async ({ db, make }) => {
+    const workQueueId = await make.queue()
+    return () => createFlowRun(db, { workQueueId })
+  },
+  cancelFlowRun: async ({ db, make }) => {
+    const id = await make.run()
+    return () => cancelFlowRun(db, id)
+  },
+  retryFlowRun: async ({ db, make }) => {
+    const id = await make.run({ state_type: 'FAILED' })
+    return () => retryFlowRun(db, id)
   },
   claimRunsInWorkQueue: async ({ db, make }) => {
     const id = await make.queue()
