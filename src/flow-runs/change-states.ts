@@ -8,6 +8,7 @@ import { defaultStateName, type StateType } from '../rules/states.js'
 import { type Scope, transact } from '../session.js'
 import { runStatement } from '../sql/cached-statement.js'
 import { encodeIdList, hasAnyId, inOrder } from '../sql/lists.js'
+import type { FoundState } from './read-states-of-runs.js'
 import { enterOnPostgres, enterOnSqlite, insertOnSqlite } from './change-states-statement.js'
 
 /** A state that a run is to enter. */
@@ -30,15 +31,24 @@ export interface StateChangeOptions {
   readonly lock?: boolean
 }
 
+/** What became of changes. */
+export interface ChangedStates {
+  readonly changed: FlowRun[]
+  /** Those that are not as expected, if `lock` was asked for and all were locked; else they are to be looked up. */
+  readonly conflicts: FoundState[]
+}
+
+type ChangedRow = FoundState & { readonly record: string | null }
+
 /**
- * Puts runs in states, and returns those that were, as they now are, in the order asked: not those that are missing, or not as expected. On
+ * Puts runs in states, and returns those that changed, as they now are, in the order asked: not those that are missing, or not as expected. On
  * PostgreSQL it is one statement; on SQLite three, to be made {@link atomically}.
  */
 export async function changeStates(
   scope: Scope,
   changes: readonly StateChange[],
   { now, expectedStateTypes, lock = false }: StateChangeOptions,
-): Promise<FlowRun[]> {
+): Promise<ChangedStates> {
   const ids = changes.map(({ id }) => id)
   const shape = {
     isOne: ids.length === 1,
@@ -55,19 +65,26 @@ export async function changeStates(
   const run = async (title: string, statement: typeof enterOnPostgres): Promise<object[]> =>
     await runStatement(scope, `${title} ${name.join(' ')}`, (p) => statement(scope, p, shape), values)
   if (scope.dialect === 'postgres') {
-    const rows = (await run('state-change', enterOnPostgres)) as { record: string }[]
-    return inOrder(
-      ids,
-      rows.map(({ record }) => decodeStored(flowRunColumns, JSON.parse(record) as object)),
-    )
+    const rows = (await run('state-change', enterOnPostgres)) as ChangedRow[]
+    const records = rows.flatMap(({ record }) => (record === null ? [] : [JSON.parse(record) as object]))
+    return {
+      changed: inOrder(
+        ids,
+        records.map((record) => decodeStored(flowRunColumns, record)),
+      ),
+      conflicts: rows.flatMap(({ record, ...state }) => (record === null ? [state] : [])),
+    }
   }
   await checkReadable(scope, ids)
   await run('state-change-states', insertOnSqlite)
   const rows = await run('state-change-runs', enterOnSqlite)
-  return inOrder(
-    ids,
-    rows.map((row) => decode(flowRunColumns, row)),
-  )
+  return {
+    changed: inOrder(
+      ids,
+      rows.map((row) => decode(flowRunColumns, row)),
+    ),
+    conflicts: [],
+  }
 }
 
 /** SQLite holds anything in any column. What a change would write over has to be readable; the rest is read when it is made. */

@@ -22,7 +22,7 @@ export interface CreatedFlowRun {
  *
  * @example
  * ```ts
- * const { flowRun, created } = await createFlowRun(db, { workQueueId: queue.id, flowId, idempotencyKey: '2035-01-01' })
+ * const { flowRun, created } = await createFlowRun(db, { workQueueId: queue.id, flowId: run.flowId, idempotencyKey: '2035-01-01' })
  * ```
  */
 export async function createFlowRun<DB extends RequiredTables>(

@@ -73,7 +73,9 @@ export async function setFlowRunState<DB extends RequiredTables>(
  */
 export async function changeState(scope: Scope, change: StateChange, options: StateChangeOptions): Promise<FlowRun> {
   const { id, expectedStateId } = change
-  const [run] = await changeStates(scope, [change], options)
+  const {
+    changed: [run],
+  } = await changeStates(scope, [change], options)
   if (run !== undefined) return run
   const [found] = await readStatesOfRuns(scope, [id])
   if (found === undefined) throw new FlowRunNotFoundError(id)

@@ -3,10 +3,11 @@ import { check, idSchema, nowOptionSchema, type NowOption } from '../model/check
 import type { FlowRun } from '../model/flow-run.js'
 import { type FlowRunStateInput, flowRunStateSchema } from '../model/flow-run-state.js'
 import type { StateType } from '../rules/states.js'
+import { inOrder } from '../sql/lists.js'
 import { open, type RequiredTables, type Scope, type Session } from '../session.js'
 import { atomically, changeStates, type StateChange } from './change-states.js'
 import { lockFlowRuns } from './lock-flow-runs.js'
-import { type FoundState, readStatesOfRuns } from './read-states-of-runs.js'
+import { readStatesOfRuns } from './read-states-of-runs.js'
 
 /** A state that a flow run is to be put in. */
 export interface FlowRunStateChange extends FlowRunStateInput {
@@ -76,18 +77,33 @@ export async function setFlowRunStates<DB extends RequiredTables>(
   const checked = check(changesSchema, changes)
   const { now } = check(nowOptionSchema, options)
   if (checked.length === 0) return { changed: [], conflicts: [], missing: [] }
-  return await open(session, async (scope) => {
-    const changed = await change(scope, checked, now)
-    return { changed, ...(await findUnchanged(scope, checked, changed)) }
-  })
+  return await open(
+    session,
+    async (scope) => (await changeAtOnce(scope, checked, now)) ?? (await change(scope, checked, now)),
+  )
 }
 
-async function change(scope: Scope, changes: readonly StateChange[], now: Date | undefined): Promise<FlowRun[]> {
-  if (scope.dialect === 'postgres' && !scope.isTransaction && changes.length <= BATCH_SIZE) {
-    const changed = await changeStates(scope, changes, { now, lock: true })
-    if (changed.length > 0 || changes.length === 1) return changed
-    // Nothing was changed: one of them is locked by somebody, and has to be waited for, or missing, or none is as expected.
-  }
+/**
+ * PostgreSQL: makes changes in one statement, outside a transaction. `undefined` when nothing was changed, since a run is locked by somebody,
+ * and has to be waited for, or is missing.
+ */
+async function changeAtOnce(
+  scope: Scope,
+  changes: readonly StateChange[],
+  now: Date | undefined,
+): Promise<FlowRunStateChanges | undefined> {
+  if (scope.dialect === 'sqlite' || scope.isTransaction || changes.length > BATCH_SIZE) return undefined
+  const { changed, conflicts } = await changeStates(scope, changes, { now, lock: true })
+  if (changed.length + conflicts.length < changes.length) return undefined
+  const ids = changes.map(({ id }) => id)
+  return { changed, conflicts: inOrder(ids, conflicts), missing: [] }
+}
+
+async function change(
+  scope: Scope,
+  changes: readonly StateChange[],
+  now: Date | undefined,
+): Promise<FlowRunStateChanges> {
   return await atomically(scope, async (inside) => {
     await lockFlowRuns(
       inside,
@@ -95,23 +111,14 @@ async function change(scope: Scope, changes: readonly StateChange[], now: Date |
     )
     const changed: FlowRun[] = []
     for (let i = 0; i < changes.length; i += BATCH_SIZE) {
-      for (const run of await changeStates(inside, changes.slice(i, i + BATCH_SIZE), { now })) changed.push(run)
+      const batch = await changeStates(inside, changes.slice(i, i + BATCH_SIZE), { now })
+      for (const run of batch.changed) changed.push(run)
     }
-    return changed
+    const done = new Set(changed.map(({ id }) => id))
+    const rest = changes.map(({ id }) => id).filter((id) => !done.has(id))
+    if (rest.length === 0) return { changed, conflicts: [], missing: [] }
+    const conflicts = inOrder(rest, await readStatesOfRuns(inside, rest))
+    const found = new Set(conflicts.map(({ id }) => id))
+    return { changed, conflicts, missing: rest.filter((id) => !found.has(id)) }
   })
-}
-
-async function findUnchanged(
-  scope: Scope,
-  changes: readonly StateChange[],
-  changed: readonly FlowRun[],
-): Promise<Pick<FlowRunStateChanges, 'conflicts' | 'missing'>> {
-  if (changed.length === changes.length) return { conflicts: [], missing: [] }
-  const done = new Set(changed.map(({ id }) => id))
-  const ids = changes.map(({ id }) => id).filter((id) => !done.has(id))
-  const found = new Map((await readStatesOfRuns(scope, ids)).map((state) => [state.id, state]))
-  return {
-    conflicts: ids.map((id) => found.get(id)).filter((state): state is FoundState => state !== undefined),
-    missing: ids.filter((id) => !found.has(id)),
-  }
 }

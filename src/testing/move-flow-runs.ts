@@ -100,7 +100,8 @@ export async function crashFlowRun<DB extends RequiredTables>(
 }
 
 /**
- * Makes a flow run CANCELLED, which frees its slot. A run that is only asked to stop is CANCELLING, and still occupies it.
+ * Makes a flow run CANCELLED, which frees its slot, whatever it was. The library's own `cancelFlowRun` only asks a run to stop that somebody has:
+ * it is CANCELLING, and still occupies the slot.
  *
  * @throws {FlowRunNotFoundError} when there is no such run.
  *
@@ -126,7 +127,8 @@ export interface RetryFlowRunOptions extends NowOption {
 const retryOptionsSchema = z.strictObject({ in: durationSchema.optional(), ...nowShape })
 
 /**
- * Schedules a flow run again, as SCHEDULED with the name `AwaitingRetry`.
+ * Schedules a flow run again, as SCHEDULED with the name `AwaitingRetry`, whatever it was. The library's own `retryFlowRun` takes only one that has
+ * ended.
  *
  * @throws {InvalidInputError} when an option is not valid.
  * @throws {FlowRunNotFoundError} when there is no such run.

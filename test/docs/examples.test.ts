@@ -33,7 +33,7 @@ test('every example in the README, in the pages and in the docstrings compiles',
   }
   for (const [index, { file, code }] of docstrings.entries()) {
     const name = `${file.replaceAll(/[/\\]/g, '.').replace(/\.ts$/, '')}.${index}.ts`
-    await writeFile(join(generated, name), inPreamble(code, exported))
+    await writeFile(join(generated, name), inPreamble(code, exported, file.startsWith('testing')))
   }
   await writeFile(
     join(generated, 'tsconfig.json'),
@@ -128,12 +128,15 @@ async function exportedNames(): Promise<Map<string, string[]>> {
 }
 
 /** What a docstring's example may take for granted: the library, a database, and some rows. */
-function inPreamble(code: string, exported: ReadonlyMap<string, readonly string[]>): string {
+function inPreamble(code: string, exported: ReadonlyMap<string, readonly string[]>, ofTestKit = false): string {
   const own = code.match(IMPORTS) ?? []
   const taken = new Set(own.flatMap((line) => line.match(/\w+/g) ?? []))
-  const imports = [...exported].map(
-    ([entry, names]) => `import { ${names.filter((name) => !taken.has(name)).join(', ')} } from '${entry}'`,
-  )
+  // The test kit has some names of the library's for shorter calls.
+  const imports = (ofTestKit ? [...exported].toReversed() : [...exported]).map(([entry, names]) => {
+    const free = names.filter((name) => !taken.has(name))
+    for (const name of free) taken.add(name)
+    return `import { ${free.join(', ')} } from '${entry}'`
+  })
   const rest = {
     kysely: ['Kysely', 'Migrator', 'PostgresDialect'],
     'date-fns': ['addMinutes', 'subMinutes', 'subSeconds'],
