@@ -75,6 +75,33 @@ describe('the layers of the source', () => {
   })
 })
 
+test('the paths of a claim in CONTRIBUTING have at most nine files, each used by one above it and using none of these', () => {
+  const [onPostgres = [], onSqlite = [], overPools = []] = pathsOfClaims()
+  const paths = [onPostgres, [...onPostgres.slice(0, 1), ...onSqlite], overPools]
+  for (const path of paths) {
+    expect(path.length).toBeGreaterThan(7)
+    expect(path.length).toBeLessThanOrEqual(9)
+    for (const [place, file] of path.entries()) {
+      const above = path.slice(0, place)
+      expect(files).toContain(file)
+      if (place > 0)
+        expect(
+          above.some((user) => imports.get(user)?.includes(file)),
+          file,
+        ).toBe(true)
+      for (const user of above) expect(imports.get(file), file).not.toContain(user)
+    }
+  }
+})
+
+/** The source files in each numbered list of that section. */
+function pathsOfClaims(): string[][] {
+  const page = readFileSync(join(root, '..', 'CONTRIBUTING.md'), 'utf8')
+  const section = page.slice(page.indexOf('## The path of a claim'), page.indexOf('## Names and statements'))
+  const lists = section.match(/(?:^\d\. .*\n)+/gm) ?? []
+  return lists.map((list) => [...list.matchAll(/`src\/([^`]+\.ts)`/g)].map(([, file = '']) => file))
+}
+
 /** What a file imports or exports from elsewhere, statically or not, as a type or a value. */
 function importsOf(file: string): string[] {
   const statements = codeOf(file).matchAll(/^[^'"`\n]*\bfrom '([^']+)'$|^import '([^']+)'$|\bimport\('([^']+)'\)/gm)
