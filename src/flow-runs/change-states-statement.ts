@@ -29,6 +29,7 @@ export interface StateChangeShape {
  * PostgreSQL: changes the runs and keeps their states, in one statement.
  *
  * A run's change is looked up in the object, by binary search, since a join with a table of changes was planned as a scan of all runs.
+ * Of 1.4 ms for one run, 1.0 is planning (0.4 prepared; ten runs 2.7 and 0.9, a thousand 70).
  * `jsonb_populate_record` reads the state as a row of its table, whatever type the host's column of types has. Each `offset 0` keeps
  * PostgreSQL from taking the select into the one around it, which would read the clock several times. The sub-selects are run again, clock
  * and all, when the row was changed by somebody whom the update waited for; so is the condition.

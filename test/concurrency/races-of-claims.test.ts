@@ -182,7 +182,6 @@ describeRaces('races of claims', {
     arrange: places({ pool: 3, a: 3 }, 'RUNNING'),
     calls: [claim(b), enter(0, 'COMPLETED'), claimOverPools()],
   },
-  // Seen to fail at read committed without the lock in set-flow-run-state.ts: one of the starts is not counted.
   'two states of one run': { arrange: places({}, 'PENDING'), calls: [enter(0, 'RUNNING'), enter(0, 'RUNNING')] },
   // Seen to fail at read committed without `for no key update skip locked` in mark-late-flow-runs.ts: a claimed run is marked.
   'claim and a mark for being late': {
