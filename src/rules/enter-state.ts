@@ -55,7 +55,7 @@ export function enterState(run: FlowRunFacts, state: EnteredState): FlowRunFacts
 }
 
 /** When a flow run is due after it entered a state: SCHEDULED takes the scheduled time, and all else leaves it as it was. */
-export function nextStartIn(
+function nextStartIn(
   run: Pick<FlowRunFacts, 'nextScheduledStartTime'>,
   { type, scheduledTime }: Pick<EnteredState, 'type' | 'scheduledTime'>,
 ): Date | null {
