@@ -27,7 +27,7 @@ const hostMigrations: Record<string, Migration> = {
     down: async (db) => await db.schema.dropTable('customer').execute(),
   },
   '2026-12-01_runs_have_customers': {
-    // A host may add columns to every table of ours.
+    // A host may add columns to each of our tables.
     up: async (db) => {
       await db.schema
         .alterTable('flow_run')
@@ -46,7 +46,7 @@ const hostMigrations: Record<string, Migration> = {
     await new Migrator({
       db,
       provider: { getMigrations: async () => all },
-      // Ours are dated, and a host that adds them later has newer ones of its own already.
+      // Ours are dated, and a host that adds them later already has newer ones.
       allowUnorderedMigrations: true,
     }).migrateToLatest()
 
@@ -79,7 +79,7 @@ const hostMigrations: Record<string, Migration> = {
   await use(db)
   say(`tables: ${await tables(host)}`)
 
-  step('And down again: nothing of ours is left but the migration tables')
+  step('And down again: nothing is left of it but the migration tables')
   report(await ours.migrateTo(NO_MIGRATIONS))
   say(`tables: ${await tables(host)}`)
 }

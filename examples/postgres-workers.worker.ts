@@ -1,4 +1,4 @@
-// A worker of postgres-workers.ts, as a process of its own: claims, starts and completes runs until it is told to stop.
+// A worker of postgres-workers.ts, as a separate process: claims, starts and completes runs until it is told to stop.
 
 import { setTimeout } from 'node:timers/promises'
 import { type IsolationLevel, Kysely, PostgresDialect } from 'kysely'
@@ -42,14 +42,12 @@ let completed = 0
 let retries = 0
 while (!stop.signal.aborted) {
   await retrying(() => recordWorkerHeartbeat(db, workPoolId, name, { heartbeatIntervalSeconds: 1 }))
-  // In a transaction for the sake of its isolation level. `claimScheduledFlowRuns(db, ...)` opens one of its own.
+  // In a transaction for the sake of its isolation level. `claimScheduledFlowRuns(db, ...)` opens one itself.
   const claimed = await retrying(() =>
     db
       .transaction()
       .setIsolationLevel(isolation)
-      .execute((trx) =>
-        claimScheduledFlowRuns(trx, { workPoolIds: [workPoolId], scheduledBefore: new Date(), limit: 2 }),
-      ),
+      .execute((trx) => claimScheduledFlowRuns(trx, { workPoolIds: [workPoolId], limit: 2 })),
   )
   if (settings.diesAfterFirstClaim && claimed.length > 0) process.kill(process.pid, 'SIGKILL')
 

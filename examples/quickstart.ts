@@ -31,7 +31,7 @@ const db = new Kysely<WorkQueueTables>({ dialect: new SqliteDialect({ database: 
 const { error } = await new Migrator({ db, provider: { getMigrations: async () => migrations } }).migrateToLatest()
 if (error !== undefined) throw error
 
-// The time is given, so that this prints the same whenever it runs. Without `now`, functions ask the clock.
+// The time is given, so that this prints the same whenever it runs. Without `now`, functions go by the clock.
 const now = new Date('2026-01-05T08:00:00Z')
 const names = (runs: readonly FlowRun[]): string => runs.map((run) => run.name).join(', ') || 'none'
 

@@ -2,7 +2,7 @@ import type { StateType } from './rules/states.js'
 
 /** The base of every error that this library throws itself. Errors of the driver pass through as they are. */
 export abstract class WorkQueueError extends Error {
-  /** Which error it is, as a literal that a `switch` can tell apart and that survives serialisation. */
+  /** Which error it is, as a literal that a `switch` can go by and that survives serialisation. */
   abstract readonly code: string
 }
 
@@ -161,7 +161,7 @@ export class UnreadableRowError extends WorkQueueError {
   }
 }
 
-/** The session speaks a dialect that this library does not. It speaks SQLite and PostgreSQL. */
+/** The session's dialect is not supported. Supported are SQLite and PostgreSQL. */
 export class UnsupportedDialectError extends WorkQueueError {
   override readonly name = 'UnsupportedDialectError'
   readonly code = 'UNSUPPORTED_DIALECT'

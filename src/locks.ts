@@ -96,7 +96,7 @@ export async function takeTurns(
   )
 }
 
-/** What advisory locks are told apart by. Any numbers that no host is likely to use. */
+/** What distinguishes advisory locks. Any numbers that no host is likely to use. */
 const GATES = sql.lit(1_264_013_617)
 const HEARTBEATS = sql.lit(1_264_013_618)
 

@@ -88,7 +88,7 @@ export async function write<DB extends RequiredTables, T>(
 }
 
 /**
- * Writes in the caller's transaction, or in one of its own that commits when `run` returns.
+ * Writes in the caller's transaction, or in a new one that commits when `run` returns.
  *
  * On SQLite it begins with a write: a transaction that reads first and writes later fails with SQLITE_BUSY_SNAPSHOT when another
  * connection wrote in between, and no busy timeout helps. One that begins with a write waits for its turn.

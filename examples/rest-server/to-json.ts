@@ -22,7 +22,7 @@ export function poolToJson(pool: WorkPool, activeSlots: number | undefined, forO
       ...(!forOldClient && { default_result_storage_block_id: null }),
       ...without(pool.storageConfiguration ?? {}, forOldClient ? 'default_result_storage_block_id' : ''),
     },
-    // Agents are not workers, so Prefect says nothing about whether a pool of theirs is ready.
+    // Agents are not workers, so Prefect says nothing about whether their pool is ready.
     status: pool.type === 'prefect-agent' ? null : pool.status,
     active_slots: pool.concurrencyLimit === null ? null : (activeSlots ?? 0),
   }

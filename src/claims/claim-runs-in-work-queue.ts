@@ -45,7 +45,7 @@ const optionsSchema = z.strictObject({
  *
  * @example
  * ```ts
- * const { runs } = await claimRunsInWorkQueue(db, queue.id, { scheduledBefore: new Date(), limit: 10 })
+ * const { runs } = await claimRunsInWorkQueue(db, queue.id, { limit: 10 })
  * for (const run of runs) await start(run)
  * ```
  */

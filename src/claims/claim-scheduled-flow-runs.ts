@@ -54,7 +54,7 @@ const optionsSchema = z.strictObject({
  *
  * @example
  * ```ts
- * const claimed = await claimScheduledFlowRuns(db, { workPoolIds: [pool.id], scheduledBefore: new Date(), limit: 10 })
+ * const claimed = await claimScheduledFlowRuns(db, { workPoolIds: [pool.id], limit: 10 })
  * for (const { flowRun } of claimed) await start(flowRun)
  * ```
  */

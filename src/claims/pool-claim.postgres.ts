@@ -17,7 +17,7 @@ export interface PoolClaimText {
 }
 
 /**
- * A claim over pools and queues without limits: one statement, which needs no transaction of its own. Where one of those asked for has a
+ * A claim over pools and queues without limits: one statement, which needs no transaction around it. Where one of those asked for has a
  * limit, it takes nothing and says so.
  *
  * It passes the gates of all pools first, which writes nothing; the rows of queues and pools it locks only with the runs that it

@@ -8,7 +8,7 @@ import { passesGate } from '../locks.js'
 import type { Scope } from '../session.js'
 import { type Place, placeRecord } from '../sql/known-queues.js'
 
-// The statements of a claim of one queue on PostgreSQL, each a text of its own for what the queue and its pool are. Every one returns
+// The statements of a claim of one queue on PostgreSQL, each another text for what the queue and its pool are. Every one returns
 // the place as it is, so that a claim that took it for another one knows.
 
 type Fragment = RawBuilder<unknown>
@@ -27,7 +27,7 @@ export interface QueueClaimText {
 }
 
 /**
- * A claim of a queue without limits: one statement, which needs no transaction of its own.
+ * A claim of a queue without limits: one statement, which needs no transaction around it.
  *
  * `place` locks the queue and its pool against a limit that is given meanwhile, and against nothing else: see locks.ts.
  */

@@ -51,7 +51,7 @@ export async function releaseStaleClaims<DB extends RequiredTables>(
     const { dialect } = scope
     const isPending: Condition = sql`run.state_type = 'PENDING'`
     const conditions: Condition[] = [
-      // Without statistics, SQLite takes a state for rare, and sorts what one of Prefect's own indexes of states finds.
+      // Without statistics, SQLite assumes that a state is rare, and sorts what one of Prefect's own indexes of states finds.
       dialect === 'sqlite' ? sql`likely(${isPending})` : isPending,
       sql`run.state_timestamp < ${encodeTime(pendingBefore, dialect)}`,
     ]

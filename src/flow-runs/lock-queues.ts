@@ -6,7 +6,7 @@ import type { Scope } from '../session.js'
 import { hasAnyId, isFoundIn } from '../sql/lists.js'
 import { takesNames } from '../sql/runs.js'
 
-/** The queues that inputs speak of, held so that they stay. */
+/** The queues that inputs name, held so that they stay. */
 export interface LockedQueues {
   /** Every one of them, by its id. */
   readonly names: ReadonlyMap<string, string>
@@ -22,7 +22,7 @@ export function nameAlone({ workQueueId, workQueueName }: FlowRunCreate): string
 }
 
 /**
- * Holds the queues that inputs speak of, in id order as everywhere. Those that are given by id have to exist; one that is given by
+ * Holds the queues that inputs name, in id order as everywhere. Those that are given by id have to exist; one that is given by
  * name alone may be missing.
  */
 export async function lockQueues(scope: Scope, inputs: readonly FlowRunCreate[]): Promise<LockedQueues> {

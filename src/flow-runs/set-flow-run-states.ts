@@ -53,7 +53,7 @@ const BATCH_SIZE = 1000
  * in the state that its change expects, is passed over and named; all others change.
  *
  * It takes a few statements for each thousand runs. The runs are locked in the order of their ids, so that two such calls never wait for each
- * other in a circle. On PostgreSQL, up to a thousand changes are one statement, which needs no transaction of its own; more follow only
+ * other in a circle. On PostgreSQL, up to a thousand changes are one statement, which needs no transaction around it; more follow only
  * where a run is locked by somebody, or passed over.
  *
  * @param changes - Each id at most once.

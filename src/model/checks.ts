@@ -108,7 +108,7 @@ export function jsonObjectOf(
   })
 }
 
-/** What every function takes that asks the time. */
+/** What every function takes that needs the time. */
 export interface NowOption {
   /**
    * What time it is. Default: the clock of the database on PostgreSQL, so that servers whose clocks differ agree, and of the process on

@@ -84,7 +84,7 @@ export function nullable<T>(column: Column<T>): Column<T | null> {
  * touches.
  *
  * @param from - The table or alias that has the columns.
- * @param prefix - Put before each property, to tell two records in one row apart.
+ * @param prefix - Put before each property, to distinguish two records in one row.
  */
 export function selection<R>(columns: Columns<R>, dialect: Dialect, from: string, prefix = ''): RawBuilder<unknown> {
   const list = entries(columns).map(([property, column]) => {

@@ -1,2 +1,2 @@
-/** The databases that are spoken. */
+/** The SQL dialects that are supported. */
 export type Dialect = 'postgres' | 'sqlite'

@@ -2,7 +2,7 @@
 export type JsonObject = Record<string, unknown>
 
 // JSON is looked through and written in time and space linear in its size, whatever its depth: when each part was
-// written on a line of its own, indented, 200 KB of JSON 490 levels deep took 100 MB and seconds, and 2.4 MB could not
+// written on a separate line, indented, 200 KB of JSON 490 levels deep took 100 MB and seconds, and 2.4 MB could not
 // be written at all.
 
 /** SQLite's JSON functions go no deeper than 1,000 levels, and `JSON.stringify` runs out of stack some thousands later. */

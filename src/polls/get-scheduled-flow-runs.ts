@@ -34,7 +34,7 @@ const optionsSchema = z.strictObject({
  *
  * These are the due runs of unpaused queues of unpaused pools, within each queue's and each pool's open slots (PENDING and RUNNING
  * runs occupy, those of paused queues too), by queue priority, then start time (those without one last), then id; at most
- * `limit`. Runs belong to a queue by `workQueueId` here: a name does not tell the pool. Runs that wait for a retry inside their
+ * `limit`. Runs belong to a queue by `workQueueId` here: a name does not determine the pool. Runs that wait for a retry inside their
  * process are left out. Queues are ordered by priority also across several pools.
  *
  * One statement. Outside a transaction it writes and locks nothing: the next poll returns the same runs again. Inside a PostgreSQL

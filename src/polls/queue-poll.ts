@@ -69,7 +69,7 @@ async function send<Row>(
     (parameter) =>
       build(scope, {
         ...textOf(poll, parameter),
-        // In a query of its own, so that a prepared statement keeps its plan: one that depends on the number is made anew each time.
+        // In a sub-select, so that a prepared statement keeps its plan: one that depends on the number is made anew each time.
         limit: sql`(select cast(${parameter('limit')} as integer))`,
       }),
     valuesOf(scope, id, poll),

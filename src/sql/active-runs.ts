@@ -116,7 +116,7 @@ export function activeOfPool(
  * The active runs of each of some queues under the alias `run`, as what comes after `from`.
  *
  * PostgreSQL looks them up queue by queue, each in the order of the index of active runs. As a join without an order, the planner
- * took a scan of the whole table for shorter than the look-ups (141,000 runs, statistics fresh: 3,600 pages against 40).
+ * preferred a scan of the whole table to the look-ups (141,000 runs, statistics fresh: 3,600 pages against 40).
  */
 export function activeOfEach(
   { dialect, tables }: Scope,

@@ -22,7 +22,7 @@ class Placeholder {
 // longer than SQLite takes to run it (a poll: 0.35 ms of 0.6), and it is the same text every time.
 const texts = new Map<string, Text>()
 
-// The same texts, to tell them from a host's.
+// The same texts, to distinguish them from a host's.
 const ownTexts = new Set<string>()
 
 /** Whether a text is one of the library's own, which is the same at every call. */

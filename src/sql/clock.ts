@@ -39,7 +39,7 @@ export function clockAsText(dialect: Dialect): RawBuilder<unknown> {
     : timeOfStatement(undefined, dialect)
 }
 
-/** What time it is: `now`, or the clock. Asked of PostgreSQL by a statement of its own: where SQL can say it, let it. */
+/** What time it is: `now`, or the clock. On PostgreSQL that takes a statement: where SQL can say it, let it. */
 export async function readClock({ db, dialect }: Scope, now: Date | undefined): Promise<Date> {
   if (now !== undefined) return now
   if (dialect === 'sqlite') return new Date()
@@ -66,7 +66,7 @@ const LAST_MOMENT = sql`timestamptz '9999-12-31 23:59:59.999999+00'`
 const MICROSECOND = sql`interval '1 microsecond'`
 
 /**
- * The time that is wanted, or one microsecond after the latest of the others, which may be null: the least that tells two apart. What
+ * The time that is wanted, or one microsecond after the latest of the others, which may be null: the least by which two differ. What
  * comes after year 9999, such as `infinity`, has nothing after it that Prefect or SQLite could read, and does not count.
  */
 export function justAfter<T>(
@@ -81,7 +81,7 @@ export function justAfter<T>(
     )
     return sql`greatest(${sql.join([wanted, ...after])})`
   }
-  // Each step in a select of its own, since its result is used more than once.
+  // Each step in its own select, since its result is used more than once.
   const last = sql`select max(${sql.join(others.map((time) => sql`coalesce(${time}, '')`))}) as time`
   const known = sql`select ${normalized(sql`last.time`)} as time from (${others.length > 1 ? last : sql`select ${others[0]} as time`}) as last`
   return sql`max(${wanted}, coalesce((

@@ -23,7 +23,7 @@ export interface KnownPlace extends Place {
   readonly foundNothing: boolean
 }
 
-/** What a queue is taken for that was not met yet. */
+/** What is assumed of a queue that was not met yet. */
 export const UNLIMITED: KnownPlace = {
   workPoolId: '',
   isQueueLimited: false,

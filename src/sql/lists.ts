@@ -28,7 +28,7 @@ export function hasAnyId(column: string, ids: readonly string[], dialect: Dialec
  * The column has one of the ids in a list.
  *
  * PostgreSQL knows how many ids a mere cast has, and plans by that; but where it scans, it reads the list again for every row: 27 s
- * for `recordWorkQueuePolls` of 2,000 queues of 3,000. A long list is read in a query of its own, which runs once (0.2 s) and is
+ * for `recordWorkQueuePolls` of 2,000 queues of 3,000. A long list is read in a separate query, which runs once (0.2 s) and is
  * taken for ten ids; a short one taken for ten makes a poll of pools look so large that it is compiled (100 ms).
  */
 export function isInIdList(column: string, { value, isShort }: IdList, dialect: Dialect): Condition {
@@ -106,7 +106,7 @@ function isIn({ column, type, values }: ListCriterion, dialect: Dialect): Condit
   return sql`${sql.ref(column)} in (${rows})`
 }
 
-/** The column has one of these words of ours, which are written into the statement, as a partial index needs it. */
+/** The column has one of these words, which are written into the statement, as a partial index needs it. */
 export function isOneOf(column: string, words: readonly string[]): Condition {
   return words.length === 0 ? never() : sql`${sql.ref(column)} in (${sql.join(words.map((word) => sql.lit(word)))})`
 }

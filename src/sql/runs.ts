@@ -6,8 +6,8 @@ import { type Condition, isOneOf } from './lists.js'
 import type { Dialect } from '../model/dialect.js'
 import type { Scope } from '../session.js'
 
-// The rules that SQL must express too, each once. They speak of a flow run under the alias `run`. State types and names are
-// written into the statements, never sent as parameters: only so do the partial indexes serve them.
+// The rules that SQL must express too, each once. They are about a flow run under the alias `run`. State types and names are
+// written into the statements, never sent as parameters: otherwise the planners do not use the partial indexes.
 
 /**
  * Membership: a run belongs to a queue by the queue's id, or, when it has no queue id, by the queue's name in the default agent

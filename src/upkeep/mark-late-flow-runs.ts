@@ -51,7 +51,7 @@ export async function markLateFlowRuns<DB extends RequiredTables>(
   return await write(session, async (scope) => {
     const isPostgres = scope.dialect === 'postgres'
     const lock = isPostgres ? sql`for no key update skip locked` : sql``
-    // Without statistics, SQLite takes a state for rare, and sorts the backlog that one of Prefect's own indexes of states finds.
+    // Without statistics, SQLite assumes that a state is rare, and sorts the backlog that one of Prefect's own indexes of states finds.
     const usual = (condition: Condition): Condition => (isPostgres ? condition : sql`likely(${condition})`)
     const runs = await selectFlowRuns(
       scope,

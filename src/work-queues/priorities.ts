@@ -7,7 +7,7 @@ import { decodeInteger } from '../model/values.js'
 import type { Scope } from '../session.js'
 import { timeOfStatement } from '../sql/clock.js'
 
-/** The priorities in a pool. The pool must be locked: only so do they hold until they are written. */
+/** The priorities in a pool. The pool must be locked: otherwise they may change before they are written. */
 export async function readPriorities({ db, tables }: Scope, workPoolId: string): Promise<PrioritizedQueue[]> {
   const { rows } = await sql<{ id: string; priority: unknown }>`
     select queue.id, queue.priority from ${tables.work_queue} as queue where queue.work_pool_id = ${workPoolId}

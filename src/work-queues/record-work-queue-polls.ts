@@ -42,7 +42,7 @@ export async function recordWorkQueuePolls<DB extends RequiredTables>(
   if (ids.length === 0) return
 
   await open(session, async (scope) => {
-    // One row needs no order. Several are locked by a statement of their own: PostgreSQL locks and updates them in one statement too,
+    // One row needs no order. Several are locked by a statement before: PostgreSQL locks and updates them in one statement too,
     // but then looks up each row twice, by its old version, and two such statements were seen to deadlock on one row.
     if (ids.length === 1 || scope.dialect === 'sqlite') await writePolls(scope, ids, readyWorkQueueIds, now)
     else {

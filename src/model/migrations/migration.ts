@@ -15,7 +15,7 @@ export interface Statements {
 }
 
 /**
- * Makes a migration of statements, in which `{name}` stands for a table or type of ours, in the schema that the host's
+ * Makes a migration of statements, in which `{name}` stands for one of our tables or types, in the schema that the host's
  * `withSchema` names, if any.
  */
 export function migration(up: Statements, down: Statements): WorkQueueMigration {

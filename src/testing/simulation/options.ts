@@ -75,7 +75,7 @@ export interface SimulatedEvent {
 export interface SimulatePollingOptions<DB = WorkQueueTables> {
   /**
    * The session to simulate in. What it has takes part: its pools and queues are polled, and its runs are handed out. It is left as the
-   * simulation ends. Default: a test session of its own.
+   * simulation ends. Default: a new test session.
    */
   session?: Session<DB> | undefined
   /** What all draws depend on. Default: 1. */
