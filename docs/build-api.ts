@@ -15,7 +15,7 @@ const app = await Application.bootstrapWithPlugins({
   out: 'docs/api',
   readme: 'none',
   disableSources: true,
-  intentionallyNotExported: ['Timestamp', 'Json', 'Flag', 'Requirement', 'PropertySchema', 'Given'],
+  intentionallyNotExported: ['Timestamp', 'Json', 'Flag', 'Requirement', 'PropertySchema'],
   excludeInternal: true,
   validation: { notExported: true, invalidLink: true, notDocumented: true, invalidPath: true },
   requiredToBeDocumented: ['Function', 'Class', 'Interface', 'TypeAlias', 'Variable'],

@@ -3,11 +3,13 @@ import { isOwnText } from './sql/cached-statement.js'
 
 /** What the wrapper needs of a connection: a `query` that takes a text with values, or a named statement, as that of `pg` does. */
 export interface PreparingClient {
+  /** Sends a statement. */
   readonly query: (...query: never[]) => unknown
 }
 
 /** What the wrapper needs of a pool: `pg.Pool`, or another one like it. */
 export interface PreparingPool {
+  /** Takes a connection out of the pool. */
   connect(): Promise<PreparingClient>
 }
 

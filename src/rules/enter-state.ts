@@ -1,7 +1,7 @@
 import { defaultStateName, isTerminal, type StateType } from './states.js'
 
 /** The largest `integer` of PostgreSQL, at which the count stays: a run that could not start would stop its queue. */
-export const MAX_RUN_COUNT = 2 ** 31 - 1
+export const MAX_RUN_COUNT: number = 2 ** 31 - 1
 
 /** What a transition looks at, and changes, of a flow run. */
 export interface FlowRunFacts {

@@ -1,5 +1,5 @@
-import { mkdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { runOrThrow } from '../../support/shell.js'
 
 /** Imports every entry point as ESM and by `require`, and compares what the two got. Returns the names that each exports. */
@@ -35,6 +35,25 @@ export async function driversLoadedBy(folder: string, entry: string): Promise<st
   }
   const code = `await import(${JSON.stringify(entry)}); await new Promise((resolve) => setTimeout(resolve, 50)); console.log(JSON.stringify(globalThis.loaded ?? []))`
   return JSON.parse(await node(folder, code)) as string[]
+}
+
+/** The packages that a module of the installed library imports, by itself and by what it imports. */
+export async function packagesOf(folder: string, module: string): Promise<string[]> {
+  const dist = join(folder, 'node_modules', 'kysely-work-queues', 'dist')
+  const packages = new Set<string>()
+  const waiting = [join(dist, module)]
+  const seen = new Set(waiting)
+  for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
+    const source = await readFile(path, 'utf8')
+    for (const [, from = ''] of source.matchAll(/\b(?:from|import)\s*\(?\s*"([^"]+)"/g)) {
+      if (!from.startsWith('.')) packages.add(from)
+      const imported = join(dirname(path), from)
+      if (!from.startsWith('.') || seen.has(imported)) continue
+      seen.add(imported)
+      waiting.push(imported)
+    }
+  }
+  return [...packages].toSorted()
 }
 
 /** What happens when a test session is asked for in a host without its driver: the name of the error. */

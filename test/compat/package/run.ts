@@ -3,7 +3,7 @@
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { driversLoadedBy, importBothWays, importTimes, testSessionWithoutDriver } from './imports.js'
+import { packagesOf, driversLoadedBy, importBothWays, importTimes, testSessionWithoutDriver } from './imports.js'
 import { pack } from './pack.js'
 import { emptyFolder, install, root, run } from '../../support/shell.js'
 import { compile, compilers, resolutions, writeHosts } from './types.js'
@@ -76,6 +76,11 @@ for (const kysely of KYSELY_VERSIONS) {
       return exitCode === 0 || ours.length === 0 ? '' : failed(ours.join('\n'))
     })
   }
+  await check(`the rules load nothing but functions of date-fns ${withKysely}`, async () => {
+    const packages = await packagesOf(host.path, 'rules.js')
+    const others = packages.filter((name) => !name.startsWith('date-fns/'))
+    return packages.length > 0 && others.length === 0 ? '' : failed(`rules.js loads ${packages.join(', ')}`)
+  })
   // A figure and no check: on one machine it was 104 ms and 152 ms within an hour, most of it zod's own import.
   const times = await importTimes(host.path)
   console.log(
