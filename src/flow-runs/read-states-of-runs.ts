@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import { FlowRunNotFoundError } from '../errors.js'
 import type { StateType } from '../rules/states.js'
 import type { Scope } from '../session.js'
@@ -12,7 +12,11 @@ export interface FoundState {
 }
 
 /** Reads which states runs are in, without their records, of which one may not be readable. */
-export async function readStatesOfRuns(scope: Scope, ids: readonly string[], lock = sql``): Promise<FoundState[]> {
+export async function readStatesOfRuns(
+  scope: Scope,
+  ids: readonly string[],
+  lock: RawBuilder<unknown> = sql``,
+): Promise<FoundState[]> {
   const { db, dialect, tables } = scope
   const { rows } = await sql<FoundState>`
     select run.id, run.state_id as "stateId", run.state_type as "stateType"
