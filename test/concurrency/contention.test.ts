@@ -36,7 +36,6 @@ describeOnDatabases(
   (t) => {
     const sessions = (): [Contract['db'], Contract['db']] => [t.db, t.database.connect()]
 
-    // Seen to fail, with a deadlock, when lockWorkQueues in locks.ts locks in no order.
     test('all kinds of writes to one pool, in any order, neither deadlock nor leave equal priorities', async () => {
       const [one, two] = sessions()
       const workPoolId = await t.make.pool({ name: 'default-agent-pool' })

@@ -14,9 +14,6 @@ import { intercepted, type Intercept } from './intercepted-dialect.js'
 // Each statement of each writing function fails once, `begin` and `commit` too: refused by the database, or done and its answer
 // lost. How many there are is not written down: the n-th fails, for every n until the call comes through. Whether the rollback then fails
 // too, or not, the caller gets the first error.
-//
-// Seen to fail: 39 of the 45 tests when `write` in session.ts opens no transaction, and those of markWorkPoolsNotReady when it reports
-// a change before the commit; all that open a transaction when it is by Kysely's `transaction().execute`, which throws the rollback's error.
 
 test('every function that takes a session is among the calls', () => {
   // All that take a session are async, and those that only read are named so.

@@ -10,9 +10,6 @@ import { allRows } from '../support/factory.js'
 import { urlOf } from '../support/database-url.js'
 
 // A rollback that fails for the reason of the error before it: the caller is told the reason.
-//
-// Seen to fail when `transact` in session.ts was Kysely's `transaction().execute`: "Connection terminated unexpectedly", "cannot rollback -
-// no transaction is active".
 
 const TABLES = ['work_pool', 'work_queue', 'worker', 'flow_run', 'flow_run_state']
 

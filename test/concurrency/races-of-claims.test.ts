@@ -92,12 +92,8 @@ const markLate = async (db: Db): Promise<Claimed> => ({
   claimed: (await markLateFlowRuns(db, { scheduledBefore: new Date() })).map(({ id }) => id),
 })
 
-// "Seen to fail" says what was taken out of src, one line at a time, and at which isolation level the race then failed.
 describeRaces('races of claims', {
   'two claims of one slot of a queue': { arrange: places({ a: 1 }), calls: [claim(a), inTransaction(claim(a))] },
-  // These two seen to fail at repeatable read when `takeTurns` in locks.ts locks the row of a limited pool and does not write it; at read
-  // committed when the pool's slots are counted before that row is waited for; at both without `takeTurns` of the pool
-  // (`takeTurn` in claim-runs-in-work-queue.ts).
   'two claims of one slot of a pool, by two queues': { arrange: places({ pool: 1 }), calls: [claim(a), claim(b)] },
   'two claims of one slot of a pool, by queue and over pools': {
     arrange: places({ pool: 1 }),
@@ -108,13 +104,11 @@ describeRaces('races of claims', {
     calls: [claim(a, 1), claimOverPools(1), inTransaction(claim(a))],
     mayTakeFewer: true,
   },
-  // Seen to fail at read committed without `for update skip locked` in poll-statement.ts: one run is given twice.
   'two claims of a queue without limits': {
     arrange: places({}),
     calls: [claim(a, 1), claim(a, 1)],
     mayTakeFewer: true,
   },
-  // Seen to fail at read committed without `for update skip locked` in pool-poll.postgres.ts.
   'two claims without limits, by queue and over pools': {
     arrange: places({}),
     calls: [claim(a, 2), claimOverPools(2)],
@@ -183,7 +177,6 @@ describeRaces('races of claims', {
     calls: [claim(b), enter(0, 'COMPLETED'), claimOverPools()],
   },
   'two states of one run': { arrange: places({}, 'PENDING'), calls: [enter(0, 'RUNNING'), enter(0, 'RUNNING')] },
-  // Seen to fail at read committed without `for no key update skip locked` in mark-late-flow-runs.ts: a claimed run is marked.
   'claim and a mark for being late': {
     arrange: places({ a: 2 }),
     calls: [claim(a), markLate],
@@ -193,7 +186,6 @@ describeRaces('races of claims', {
     arrange: places({ a: 9 }),
     calls: [claim(a), async (db) => (await createFlowRuns(db, [{ name: 'new', workQueueId: a }])).length],
   },
-  // Seen to fail at read committed without `for no key update skip locked` in release-stale-claims.ts: a run is given back twice.
   'release, release and the start of a run': {
     arrange: places({}, 'PENDING'),
     calls: [release, release, enter(1, 'RUNNING')],

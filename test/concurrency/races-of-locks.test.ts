@@ -158,7 +158,6 @@ describeRaces('races of locks', {
     calls: [tick(claim(a, 1, true)), tick(claimOverPools(1), 'new'), (db) => deleteWorkQueue(db, a)],
     mayTakeFewer: true,
   },
-  // Seen to fail at read committed when a resume does not look for heartbeats under way.
   'a heartbeat and a resume of the pool': {
     arrange: async (make) => {
       await places({}, 'PAUSED', 'OFFLINE')(make)

@@ -38,20 +38,13 @@ const createNamed = (workQueueName: string) => async (db: Db) =>
   (await createFlowRuns(db, [{ name: `new of ${workQueueName}`, workQueueName }])).map((created) => created.workQueueId)
 const heartbeat = async (db: Db): Promise<string> => (await recordWorkerHeartbeat(db, pool, 'worker')).status
 
-// "Seen to fail" says what was taken out of src, one line at a time, and at which isolation level the race then failed. Without
-// `takeWriteLock` in session.ts, six of the races failed on SQLite: the database was locked, and no waiting would have helped.
 describeRaces('races of queues', {
-  // This one and the next, and those of ensure, seen to fail at read committed and repeatable read without `on conflict do nothing` in
-  // insert-work-pool.ts; this one and the next, also on SQLite and at serializable, without the one in insert-work-queue.ts.
   'create and create, with no default pool yet': {
     arrange: nothing,
     calls: [create({ name: 'a' }), create({ name: 'default' })],
   },
   'create and create of one name': { arrange: nothing, calls: [create({ name: 'a' }), create({ name: 'a' })] },
-  // Seen to fail at read committed without the pool's lock in create-work-queue.ts: two queues have priority 1. So were `delete and
-  // create of one name` and `reprioritise and create`.
   'create and create, both with priority 1': { arrange: poolOfQueues, calls: [inPool('x', 1), inPool('y', 1)] },
-  // Seen to fail at read committed without the second look, under the pool's lock, in ensure-work-queue-exists.ts.
   'ensure and ensure, with no default pool yet': { arrange: nothing, calls: [ensure('etl'), ensure('etl')] },
   'ensure, ensure and create of the default pool': {
     arrange: nothing,
@@ -62,7 +55,6 @@ describeRaces('races of queues', {
     ],
   },
   'delete and create of one name': { arrange: poolOfQueues, calls: [(db) => deleteWorkQueue(db, a), inPool('q0')] },
-  // Seen to fail at read committed without `for key share` in create-flow-runs.ts: the foreign key is broken.
   'delete and create of runs': {
     arrange: poolOfQueues,
     calls: [
@@ -83,7 +75,6 @@ describeRaces('races of queues', {
     calls: [(db) => deleteWorkPool(db, pool), inPool('x')],
   },
   'delete of a pool and a heartbeat': { arrange: poolOfQueues, calls: [(db) => deleteWorkPool(db, pool), heartbeat] },
-  // Seen to fail (test/mutations.ts) when a heartbeat that could not be announced trusts its look at the pool.
   'a heartbeat and a mark for want of workers': {
     arrange: poolOfQueues,
     calls: [heartbeat, async (db) => (await markWorkPoolsNotReady(db)).map(({ id }) => id)],
@@ -106,12 +97,10 @@ describeRaces('races of queues', {
       (db) => deleteWorkQueue(db, b),
     ],
   },
-  // Seen to fail on all databases without the pool's lock for a new name in update-work-queue.ts.
   'rename, rename and create of one name': {
     arrange: poolOfQueues,
     calls: [(db) => updateWorkQueue(db, a, { name: 'x' }), (db) => updateWorkQueue(db, b, { name: 'x' }), inPool('x')],
   },
-  // Seen to fail at read committed without `lockWorkQueues` in update-work-queue.ts: the queue is paused, and not PAUSED.
   'pause and resume': {
     arrange: async (make) => {
       await poolOfQueues(make)

@@ -19,9 +19,6 @@ import { intercepted } from './intercepted-dialect.js'
 
 // A host's database may undo what a call writes (triggers), or hide what is there (row-level security). No call goes on for ever then: it
 // ends in a few statements, with an answer, an error of ours or one of the database.
-//
-// Seen to fail: `createWorkQueue` and `ensureWorkQueueExists` when createDefaultWorkPool tried until it saw a pool, and
-// `recordWorkerHeartbeat` when it tried until the pool was READY.
 
 type Db = Kysely<WorkQueueTables>
 

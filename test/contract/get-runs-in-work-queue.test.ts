@@ -183,6 +183,10 @@ describeOnDatabases('getRunsInWorkQueue', (t) => {
     expect(await poll(exceeded)).toEqual([])
     await t.make.set('work_queue', exceeded, { concurrency_limit: null })
     expect(await poll(exceeded)).toHaveLength(1)
+    const both = await t.make.agentQueue({ name: 'both', concurrency_limit: 1 })
+    await t.make.runs([{ work_queue_id: both }, { ...running, work_queue_id: both }])
+    await t.make.run({ state_type: 'RUNNING', work_queue_name: 'both' })
+    expect(await poll(both)).toEqual([])
   })
 
   test('a poll takes nothing: the next one returns the same', async () => {

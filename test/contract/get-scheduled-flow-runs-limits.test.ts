@@ -32,7 +32,8 @@ describeOnDatabases('the limits that getScheduledFlowRuns keeps', (t) => {
   })
 
   test('a run occupies slots of the queue of its queue id, and of no other', async () => {
-    const work_pool_id = await t.make.pool({ concurrency_limit: 2 })
+    // In the default agent pool a queue's own poll would count the run that knows its name alone.
+    const work_pool_id = await t.make.pool({ name: 'default-agent-pool', concurrency_limit: 2 })
     const work_queue_id = await t.make.queue({ work_pool_id, name: 'etl', concurrency_limit: 1 })
     const [waiting] = await t.make.runs(times(2, { work_queue_id }))
     const sameName = await t.make.queue({ name: 'etl' })

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { emptyFolder, root, run } from '../support/shell.js'
 import { startPostgres } from '../support/start-postgres.js'
-import { type Mutation, mutations } from '../mutations.js'
+import { mutations } from '../mutations.js'
+import type { Mutation } from './mutation.js'
 
 // Proves that the tests see what they say they see: makes each change of test/mutations.ts in a copy of the sources, and expects the
 // test that it names to fail.
@@ -55,9 +56,11 @@ async function work(): Promise<void> {
   while (Date.now() < until) {
     const mutation = waiting.shift()
     if (mutation === undefined) return
+    const start = Date.now()
     const problem = await prove(folder.path, mutation)
     outcomes.push({ mutation, problem })
-    console.log(`${problem === undefined ? 'seen    ' : 'NOT SEEN'} ${mutation.file}: ${mutation.fails}`)
+    const seconds = ((Date.now() - start) / 1000).toFixed(1)
+    console.log(`${problem === undefined ? 'seen    ' : 'NOT SEEN'} ${seconds} s  ${mutation.file}: ${mutation.fails}`)
   }
 }
 
@@ -85,13 +88,16 @@ interface Report {
 }
 
 async function whyNotFailed(folder: string, fails: string): Promise<string | undefined> {
-  const [file = '', name = ''] = fails.split(' > ')
+  const [file = '', ...parts] = fails.split(' > ')
   const results = join(folder, 'coverage', 'results.json')
-  const pattern = name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+  const pattern = parts.map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('.*')
   await rm(results, { force: true })
-  const { output } = await run(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', file, '-t', pattern], {
+  // A change that makes a call wait for ever is seen by a time that runs out.
+  const options = ['-t', pattern, '--testTimeout', '10000', '--hookTimeout', '5000']
+  const { output } = await run(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', file, ...options], {
     cwd: folder,
-    env: { DATABASE_URL: server.url },
+    // One kind of session a database is enough.
+    env: { DATABASE_URL: server.url, QUICK: '1' },
   })
   const report = JSON.parse(await readFile(results, 'utf8').catch(() => '{"testResults":[]}')) as Report
   const tests = report.testResults.flatMap(({ assertionResults }) => assertionResults)

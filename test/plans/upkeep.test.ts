@@ -53,7 +53,6 @@ interface Call {
   readonly rows: number
 }
 
-// Seen to fail without the indexes of the second migration, each of them.
 const calls: readonly Call[] = [
   { title: 'markWorkersOffline', call: (db) => markWorkersOffline(db, { now }), rows: 10 },
   { title: 'markWorkPoolsNotReady', call: (db) => markWorkPoolsNotReady(db, { now }), rows: 20 },

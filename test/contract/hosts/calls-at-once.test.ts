@@ -27,8 +27,6 @@ import { makeWorld, readingCalls, writingCalls } from '../../support/every-call.
 import { standIn } from './stand-in.js'
 
 // Calls that are made at once on one transaction, with `Promise.all`, run one after the other, in the order made.
-//
-// Seen to fail, all but simulations, callbacks and two transactions, when `open` in session.ts did not wait for the transaction.
 
 type Db = Kysely<WorkQueueTables>
 type Call = (db: Db) => Promise<unknown>

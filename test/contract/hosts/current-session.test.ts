@@ -19,8 +19,6 @@ import { allRows, factory } from '../../support/factory.js'
 import { standIn } from './stand-in.js'
 
 // What a session stands for can change between two calls, and while one is under way.
-//
-// Seen to fail when `open` in session.ts kept what it found by the identity of the session, and when it awaited something before it asked.
 
 type Db = Kysely<WorkQueueTables>
 

@@ -70,7 +70,7 @@ describeOnDatabases(
       expect(indexes.filter((name) => name.includes('next_scheduled_start_time'))).toEqual([])
     })
 
-    // Seen to fail before the default queue's id had an index: deleting queues of a pool cost queues times pools.
+    // Without that of the default queue's id, deleting queues of a pool cost queues times pools.
     test('give each foreign key an index', async () => {
       expect(await unindexedForeignKeys(t.database)).toEqual([])
     })

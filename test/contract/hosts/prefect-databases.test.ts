@@ -117,7 +117,6 @@ describeOnDatabases(
       await migrateTo('latest')
     })
 
-    // Seen to fail with 'already exists' and 'no such index', before the statements said `if not exists` and `if exists`.
     test('take our indexes as they are where an operator has built or dropped some beforehand', async () => {
       const [db, before] = [t.database.plain, await indexes(t)]
       await migrateTo('latest')

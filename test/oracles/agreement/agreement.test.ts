@@ -15,24 +15,6 @@ import { keyOf, remove } from '../../contract/explain/remedies.js'
 
 // A failure prints its seed and path, and is shrunk.
 //
-// What polls, claims and explanations share is in one place each. In a copy of the repository each was broken, one at a time, and
-// `vitest run test/oracles/agreement -t 'on .?SQLite in memory'` run:
-//
-//   broken in src                                               fails in test/oracles/agreement
-//   sql/runs.ts, membership: by name whatever the id            explain-flow-run-slots (holders of a full queue),
-//                                                               explain-work-queue (counts), format-explanation
-//   sql/runs.ts, hasStartTime: < for <=                         all but this file's agreement: explain-flow-run (start times),
-//                                                               explain-flow-run-slots, explain-work-queue, removal of reasons
-//   sql/runs.ts, HAND_OUT_KEYS: no start time                   explain-flow-run-slots (behind in a queue),
-//                                                               explain-work-queue (next start time)
-//   sql/runs.ts, HAND_OUT_KEYS: start time desc                 this file, explain-flow-run-slots (behind), explain-work-queue
-//   sql/runs.ts, HAND_OUT_KEYS: id desc                         this file
-//   sql/runs.ts, comesBefore: > for <                           this file, explain-flow-run-slots (behind), format-explanation
-//   rules/states.ts, WORK_QUEUE_SLOT_STATES: no CANCELLING      explain-flow-run-slots (holders of a full queue),
-//                                                               explain-work-queue (counts)
-//   rules/states.ts, WORK_POOL_SLOT_STATES: with CANCELLING     explain-flow-run-slots (holders of a full pool)
-//   rules/states.ts, FILTER_QUEUE_SLOT_STATES: with CANCELLING  explain-flow-run-slots, explain-work-queue (queues with a filter)
-//
 // A rule that is broken in its one place is broken for polls and explanations alike: then this file sees nothing, and the tests that
 // know the facts do. Where this file's agreement does fail, two that belong together were parted: a direction of `handOutOrder` and the
 // comparison of `comesBefore`.

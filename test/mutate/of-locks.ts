@@ -1,0 +1,169 @@
+import type { Mutation } from './mutation.js'
+
+/** Locks and gates, and what is looked up anew under them. */
+export const ofLocks: readonly Mutation[] = [
+  {
+    file: 'src/claims/pool-claim.postgres.ts',
+    find: 'sql`for key share of queue, pool`',
+    replace: 'sql`for share of queue, pool`',
+    fails: 'test/concurrency/waiting.test.ts > of a pool: nobody waits for it who gives no limit',
+  },
+  {
+    file: 'src/claims/pool-claim.postgres.ts',
+    find: '${passGates(asked)}',
+    replace: 'select 1 as passed',
+    fails: 'test/concurrency/waiting.test.ts > of a pool: limits, new names and deletes wait for it',
+  },
+  {
+    file: 'src/locks.ts',
+    find: "${needsGate}`)) return await lock('delete')",
+    replace: "${needsGate}`)) return await lock('update')",
+    fails:
+      'test/concurrency/races-of-locks.test.ts > on PostgreSQL > a limit given to a pool, between a look and a claim',
+  },
+  {
+    file: 'src/locks.ts',
+    find: 'if (!needsGateNow(locked))',
+    replace: 'if (locked !== null)',
+    fails: 'test/concurrency/waiting.test.ts > a limit given just after another was taken away',
+  },
+  {
+    file: 'src/locks.ts',
+    find: "await sql`update ${tables[table]} as owner set name = owner.name where ${hasAnyId('owner.id', ids, dialect)}`.execute(",
+    replace:
+      "await sql`select 1 from ${tables[table]} as owner where ${hasAnyId('owner.id', ids, dialect)} for no key update`.execute(",
+    fails:
+      'test/concurrency/races-of-claims.test.ts > at repeatable read > two claims of one slot of a pool, by queue and over pools',
+  },
+  {
+    file: 'src/claims/queue-claim.postgres.ts',
+    find: ' and ${passesGate(sql`queue.work_pool_id`)}',
+    replace: '',
+    fails: 'test/concurrency/waiting.test.ts > of a queue: limits, new names and deletes wait for it',
+  },
+  {
+    file: 'src/claims/queue-claim.postgres.ts',
+    find: `      for key share
+    ),`,
+    replace: '    ),',
+    fails: 'test/concurrency/waiting.test.ts > of a queue: limits, new names and deletes wait for it',
+  },
+  {
+    file: 'src/claims/queue-claim.postgres.ts',
+    find: `      update \${tables.work_pool} as pool set name = pool.name
+      where pool.id = \${claim.workPoolId} \${share}
+      returning pool.*\``,
+    replace: `      select pool.* from \${tables.work_pool} as pool
+      where pool.id = \${claim.workPoolId} \${share}
+      for no key update\``,
+    fails:
+      'test/concurrency/races-of-claims.test.ts > at repeatable read > two claims of one slot of a pool, by two queues',
+  },
+  {
+    file: 'src/claims/queue-claim.postgres.ts',
+    find: 'locks ? sql`for update skip locked` : sql``',
+    replace: 'sql``',
+    fails:
+      'test/concurrency/races-of-claims.test.ts > at read committed > claim and give a limit to an unlimited queue',
+  },
+  {
+    file: 'src/polls/queue-poll.postgres.ts',
+    find: 'lock: sql`for update skip locked`',
+    replace: 'lock: sql``',
+    fails: 'test/contract/get-runs-locks.test.ts > on PostgreSQL > the second transaction gets the runs that come next',
+  },
+  {
+    file: 'src/polls/filter-queue-poll.ts',
+    find: "lock && dialect === 'postgres' ? sql`for update skip locked` : sql``",
+    replace: 'sql``',
+    fails: 'test/contract/get-runs-locks.test.ts > on PostgreSQL > the runs of a queue with a tag filter are locked',
+  },
+  {
+    file: 'src/upkeep/mark-late-flow-runs.ts',
+    find: 'isPostgres ? sql`for no key update skip locked` : sql``',
+    replace: 'sql``',
+    fails: 'test/concurrency/races-of-claims.test.ts > at read committed > claim and a mark for being late',
+  },
+  {
+    file: 'src/claims/release-stale-claims.ts',
+    find: "dialect === 'postgres' ? sql`for no key update skip locked` : sql``",
+    replace: 'sql``',
+    fails: 'test/concurrency/races-of-claims.test.ts > at read committed > release, release and the start of a run',
+  },
+  {
+    file: 'src/flow-runs/lock-queues.ts',
+    find: "dialect === 'postgres' ? sql`for key share` : sql``",
+    replace: 'sql``',
+    fails: 'test/concurrency/races-of-queues.test.ts > at read committed > delete and create of runs',
+  },
+  {
+    file: 'src/work-pools/insert-work-pool.ts',
+    find: `    .onConflict((conflict) => conflict.column('name').doNothing())
+`,
+    replace: '',
+    fails: 'test/concurrency/races-of-queues.test.ts > at read committed > create and create, with no default pool yet',
+  },
+  {
+    file: 'src/work-queues/insert-work-queue.ts',
+    find: `    .onConflict((conflict) => conflict.columns(['work_pool_id', 'name']).doNothing())
+`,
+    replace: '',
+    fails: 'test/concurrency/races-of-queues.test.ts > on SQLite > create and create of one name',
+  },
+  {
+    file: 'src/work-queues/create-work-queue.ts',
+    find: 'await lockWorkPool(scope, sql`id = ${resolution.workPoolId}`)',
+    replace: '{ id: resolution.workPoolId }',
+    fails: 'test/concurrency/races-of-queues.test.ts > at read committed > create and create, both with priority 1',
+  },
+  {
+    file: 'src/work-queues/ensure-work-queue-exists.ts',
+    find: 'return ensured ?? (await',
+    replace: 'return (await',
+    fails: 'test/concurrency/races-of-queues.test.ts > at read committed > ensure and ensure, with no default pool yet',
+  },
+  {
+    file: 'src/work-queues/update-work-queue.ts',
+    find: 'if (patch.name !== undefined || patch.priority !== undefined) {',
+    replace: 'if (patch.priority !== undefined) {',
+    fails: 'test/concurrency/races-of-queues.test.ts > on SQLite > rename, rename and create of one name',
+  },
+  {
+    file: 'src/work-queues/update-work-queue.ts',
+    find: 'await lockWorkQueues(scope, [id, ...moved.keys()], purpose)',
+    replace: '',
+    fails: 'test/concurrency/races-of-queues.test.ts > at read committed > pause and resume',
+  },
+  {
+    file: 'src/work-queues/delete-work-queue.ts',
+    find: 'sql`owner.id = ${workQueueId} and not exists (${isDefault})`',
+    replace: 'sql`false`',
+    fails: 'test/concurrency/waiting.test.ts > of a queue: limits, new names and deletes wait for it',
+  },
+  {
+    file: 'src/workers/record-worker-heartbeat.ts',
+    find: 'if (mayClaim) await passGate(scope, workPoolId)',
+    replace: '',
+    fails:
+      'test/concurrency/races-of-locks.test.ts > at read committed > ticks of two workers, and a limit given to their pool',
+  },
+  {
+    file: 'src/workers/record-worker-heartbeat.ts',
+    find: 'if (isAnnounced && seen?.status',
+    replace: 'if (seen?.status',
+    fails: 'test/concurrency/races-of-queues.test.ts > at read committed > a heartbeat and a mark for want of workers',
+  },
+  {
+    file: 'src/work-pools/update-work-pool.ts',
+    find: 'if (!(await holdOffHeartbeats(scope, [workPoolId])).has(workPoolId)) return true',
+    replace: '',
+    fails: 'test/concurrency/races-of-locks.test.ts > at read committed > a heartbeat and a resume of the pool',
+  },
+  {
+    file: 'src/upkeep/mark-work-pools-not-ready.ts',
+    find: "return await selectWorkPools(scope, and([isIdle, hasAnyId('pool.id', ids, dialect)]), inOrder)",
+    replace: 'return seen',
+    fails:
+      'test/concurrency/races-of-locks.test.ts > at read committed > a heartbeat of an OFFLINE worker and a mark for want of workers',
+  },
+]

@@ -1,0 +1,82 @@
+import type { Mutation } from './mutation.js'
+
+/** The session: transactions, turns, the first error, prepared statements. */
+export const ofSessions: readonly Mutation[] = [
+  {
+    file: 'src/session.ts',
+    find: "if (scope.dialect === 'sqlite') await takeWriteLock(inside)",
+    replace: '',
+    fails: 'test/concurrency/races-of-claims.test.ts > on SQLite > claim and pause',
+  },
+  {
+    file: 'src/session.ts',
+    find: 'return await open(session, (scope) => transact(scope, run))',
+    replace: 'return await open(session, run)',
+    fails: 'test/concurrency/failures.test.ts > SQLite > of createWorkPool leaves everything',
+  },
+  {
+    file: 'src/session.ts',
+    find: `      try {
+        await transaction.rollback().execute()
+      } catch {`,
+    replace: `      try {
+        await transaction.rollback().execute()
+      } catch (error) {
+        throw error`,
+    fails: 'test/concurrency/first-error.test.ts > SQLite > is what createWorkPool throws',
+  },
+  {
+    file: 'src/session.ts',
+    find: 'return await executor.provideConnection((connection) => run({ ...scope, db: holding(executor, connection) }))',
+    replace: 'return await run(scope)',
+    fails:
+      'test/contract/hosts/calls-at-once.test.ts > on SQLite in memory > make their statements one call after the other',
+  },
+  {
+    file: 'src/session.ts',
+    find: 'const bare = host.withoutPlugins()',
+    replace: `const kept = ((open as any).kept ??= new WeakMap())
+  const bare = kept.get(session) ?? host.withoutPlugins()
+  kept.set(session, bare)`,
+    fails: 'test/contract/hosts/current-session.test.ts > on SQLite in memory > another transaction at each call',
+  },
+  {
+    file: 'src/session.ts',
+    find: `  const host = session as unknown as Kysely<WorkQueueTables>
+`,
+    replace: `  await undefined
+  const host = session as unknown as Kysely<WorkQueueTables>
+`,
+    fails: 'test/contract/hosts/current-session.test.ts > on SQLite in memory > is one and the same to createWorkPool',
+  },
+  {
+    file: 'src/session.ts',
+    find: 'const db = schema === undefined ? bare : bare.withSchema(schema)',
+    replace: 'const db = bare',
+    fails: 'test/contract/hosts/current-session.test.ts > on PostgreSQL > alone, is asked at each call',
+  },
+  {
+    file: 'src/postgres.ts',
+    find: 'if (!isOwnText(text)) {',
+    replace: 'if (text === undefined) {',
+    fails: 'test/contract/hosts/prepared-statements.test.ts > sends all other statements as they are',
+  },
+  {
+    file: 'src/postgres.ts',
+    find: 'if (!isOutdated(error)) throw error',
+    replace: 'throw error',
+    fails: 'test/contract/hosts/prepared-statements.test.ts > after a migration changed a table',
+  },
+  {
+    file: 'src/postgres.ts',
+    find: '`kwq_${v5(text, NAMESPACE)}`',
+    replace: '`kwq_${text}`',
+    fails: 'test/contract/hosts/prepared-statements.test.ts > names that the server does not cut',
+  },
+  {
+    file: 'src/postgres.ts',
+    find: 'if (wrapper === undefined) wrapped.set',
+    replace: 'wrapped.set',
+    fails: 'test/contract/hosts/prepared-statements.test.ts > gives each client the same wrapper',
+  },
+]

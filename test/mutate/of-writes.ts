@@ -1,0 +1,98 @@
+import type { Mutation } from './mutation.js'
+
+/** What is written, and when: history, the clock, statuses, what is reported. */
+export const ofWrites: readonly Mutation[] = [
+  {
+    file: 'src/sql/clock.ts',
+    find: 'sql`max(${wanted}, coalesce((',
+    replace: 'sql`coalesce(${wanted}, coalesce((',
+    fails: 'test/contract/history.test.ts > on SQLite in memory > whatever clocks say',
+  },
+  {
+    file: 'src/sql/clock.ts',
+    find: "substr(known.time, 24) = '999'",
+    replace: "substr(known.time, 24) = '1000'",
+    fails:
+      'test/contract/set-flow-run-state.test.ts > on SQLite in memory > the microseconds of one millisecond have been used up',
+  },
+  {
+    file: 'src/sql/clock.ts',
+    find: "sql`max(${time}, coalesce(${normalized(stored)}, ''))`",
+    replace: 'time',
+    fails: 'test/contract/record-work-queue-polls.test.ts > on SQLite in memory > never sets an earlier time',
+  },
+  {
+    file: 'src/upkeep/emit-each.ts',
+    find: 'errors.push(error)',
+    replace: 'throw error',
+    fails:
+      'test/contract/mark-work-queues-not-ready.test.ts > on SQLite in memory > a report that fails keeps no other',
+  },
+  {
+    file: 'src/work-queues/update-work-queue.ts',
+    find: 'if (updated.statusChanged) await',
+    replace: 'await',
+    fails: 'test/contract/update-work-queue-status.test.ts > on SQLite in memory > leaves it',
+  },
+  {
+    file: 'src/work-queues/delete-work-queue.ts',
+    find: 'if (pool.defaultQueueId === workQueueId) throw new DefaultWorkQueueError(workQueueId)',
+    replace: '',
+    fails:
+      'test/contract/delete-work-queue.test.ts > deleteWorkQueue > on SQLite in memory > default queue is protected',
+  },
+  {
+    file: 'src/work-queues/delete-work-queue.ts',
+    find: "await db.updateTable('flow_run').set({ work_queue_id: null })",
+    replace: "await db.updateTable('flow_run').set({ work_queue_id: workQueueId })",
+    fails: 'test/contract/delete-work-queue.test.ts > not enforced > on SQLite in memory > its runs keep existing',
+  },
+  {
+    file: 'src/work-queues/record-work-queue-polls.ts',
+    find: 'and not queue.is_paused then',
+    replace: 'then',
+    fails: 'test/contract/record-work-queue-polls.test.ts > on SQLite in memory > a paused queue does not become READY',
+  },
+  {
+    file: 'src/work-pools/create-default-work-pool.ts',
+    find: 'for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {',
+    replace: 'for (;;) {',
+    fails: 'test/concurrency/undoing-hosts.test.ts > no loop without a condition',
+  },
+  {
+    file: 'src/upkeep/mark-late-flow-runs.ts',
+    find: 'run.next_scheduled_start_time <= ',
+    replace: 'run.next_scheduled_start_time < ',
+    fails: 'test/contract/mark-late-flow-runs.test.ts > on SQLite in memory > scheduledBefore is inclusive',
+  },
+  {
+    file: 'src/claims/release-stale-claims.ts',
+    find: 'run.state_timestamp < ',
+    replace: 'run.state_timestamp <= ',
+    fails: 'test/contract/release-stale-claims.test.ts > on SQLite in memory > PENDING since before the time',
+  },
+  {
+    file: 'src/sql/clock.ts',
+    find: 'return sql`greatest(${sql.join([wanted, ...after])})`',
+    replace: 'return wanted',
+    fails: 'test/contract/history.test.ts > on PostgreSQL > whatever clocks say',
+  },
+  {
+    file: 'src/sql/clock.ts',
+    find: '? sql`greatest(${stored}, ${time})`',
+    replace: '? time',
+    fails: 'test/contract/record-work-queue-polls.test.ts > on PostgreSQL > never sets an earlier time',
+  },
+  {
+    file: 'src/sql/clock.ts',
+    find: "sql`date_trunc('milliseconds', clock_timestamp())`",
+    replace: "sql`date_trunc('milliseconds', statement_timestamp())`",
+    fails: 'test/contract/hosts/clock.test.ts > on PostgreSQL > is read after a lock that is waited for',
+  },
+  {
+    file: 'src/sql/clock.ts',
+    find: "? sql`date_trunc('milliseconds', statement_timestamp())`",
+    replace: '? givenTime(now, dialect)',
+    fails: 'test/contract/hosts/clock.test.ts > on PostgreSQL > an hour ahead is not what createWorkPool goes by',
+  },
+]
