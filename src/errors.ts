@@ -140,8 +140,9 @@ function toText({ path, message }: InputIssue): string {
 }
 
 /**
- * A stored row that cannot be read: JSON that is none, or a time that is none, as SQLite may hold in any column. Whatever reaches the
- * row throws this until the row is mended. Its `cause` says what is wrong with the value.
+ * A stored row that cannot be read: JSON that is none, or a time that is none, as SQLite may hold in any
+ * column. Whatever reaches the row throws this until the row is mended. Its `cause` says what is wrong with
+ * the value.
  */
 export class UnreadableRowError extends WorkQueueError {
   override readonly name = 'UnreadableRowError'
@@ -173,7 +174,8 @@ export class UnsupportedDialectError extends WorkQueueError {
   }
 }
 
-// PostgreSQL's serialization_failure and deadlock_detected, and what SQLite says when another has the database or table.
+// PostgreSQL's serialization_failure and deadlock_detected, and what SQLite says when another has the
+// database or table.
 const RETRYABLE = /^(?:40001|40P01|SQLITE_(?:BUSY|LOCKED)(?:_[A-Z]+)?)$/
 
 /** The same two of SQLite's result codes as numbers; an extended code has them in its low byte. */
@@ -183,9 +185,9 @@ const SQLITE_LOCKED = 6
 /**
  * Whether an error is a driver's that says nothing but "try again".
  *
- * On PostgreSQL that is a serialization failure (40001) or a deadlock (40P01), on SQLite SQLITE_BUSY, SQLITE_LOCKED and
- * their kinds, such as SQLITE_BUSY_SNAPSHOT. Knows the errors of pg, postgres.js, PGlite, better-sqlite3, `node:sqlite`
- * and libsql.
+ * On PostgreSQL that is a serialization failure (40001) or a deadlock (40P01), on SQLite SQLITE_BUSY,
+ * SQLITE_LOCKED and their kinds, such as SQLITE_BUSY_SNAPSHOT. Knows the errors of pg, postgres.js, PGlite,
+ * better-sqlite3, `node:sqlite` and libsql.
  *
  * What was in a transaction is rolled back: try the whole of it again, a little later.
  *

@@ -1,10 +1,10 @@
 import { type RawBuilder, sql } from 'kysely'
-import { decodeBoolean } from './model/values.js'
 import type { Scope } from './session.js'
 import { type Condition, hasAnyId } from './sql/lists.js'
 
-// Locks, and the one order in which all functions take them, so that no two of them wait for each other in a circle. All of it is about
-// PostgreSQL: on SQLite a transaction that writes has the one write lock from its first statement on.
+// Locks, and the one order in which all functions take them, so that no two of them wait for each other in a
+// circle. All of it is about PostgreSQL: on SQLite a transaction that writes has the one write lock from its
+// first statement on.
 //
 //   1. the row of a worker, by its own heartbeat; all of a pool's, by id, by the pool's delete
 //   2. the gates of pools, by number
@@ -12,27 +12,34 @@ import { type Condition, hasAnyId } from './sql/lists.js'
 //   4. the rows of queues, by id
 //   5. the rows of runs, by id; by claims, polls and upkeep with `skip locked`, so that they wait for none
 //
-// Workers come first, so that a heartbeat holds its worker's row before it waits for anything, and whoever marks silent workers passes over
-// it. Gates come before the rows, so that who waits at a gate holds nothing that a claim, a pause or a new queue needs.
+// Workers come first, so that a heartbeat holds its worker's row before it waits for anything, and whoever
+// marks silent workers passes over it. Gates come before the rows, so that who waits at a gate holds nothing
+// that a claim, a pause or a new queue needs.
 //
 // **Rows** are locked in one of three strengths:
-// - *written as they are*, by whoever counts under a limit, gives out a name or a priority, or sets a status. A mere lock would let a waiter
-//   under repeatable read go on with its old snapshot and overshoot, or give out one priority twice; a row written since makes PostgreSQL
-//   refuse it (40001). Rows of queues that are only written once are locked `for no key update`, by id, before.
-// - `for key share`, by whoever needs that the row stays and that no limit is given to it: claims without a limit, new runs, a worker's first
-//   heartbeat. It conflicts with the third strength alone, so that claims wait neither for each other nor for a pause, a recorded poll, a
-//   new queue, and these not for them. (`for share` was tried: newcomers join it past those who wait to write, and with 32 claimers a pause
+// - *written as they are*, by whoever counts under a limit, gives out a name or a priority, or sets a status.
+//   A mere lock would let a waiter under repeatable read go on with its old snapshot and overshoot, or give
+//   out one priority twice; a row written since makes PostgreSQL refuse it (40001). Rows of queues that are
+//   only written once are locked `for no key update`, by id, before.
+// - `for key share`, by whoever needs that the row stays and that no limit is given to it: claims without a
+//   limit, new runs, a worker's first heartbeat. It conflicts with the third strength alone, so that claims
+//   wait neither for each other nor for a pause, a recorded poll, a new queue, and these not for them.
+//   (`for share` was tried: newcomers join it past those who wait to write, and with 32 claimers a pause
 //   waited 5 to more than 20 s, with 48 for ever.)
-// - `for update`, by whoever deletes, renames (to PostgreSQL a change of a key), or gives a limit to what had none. A limit given in a row
-//   that was not locked so is missed. Tried on PostgreSQL 18.4, a limit committed since the snapshot, then `select ... for key share`:
-//   after a plain update it returns the old row, without the limit and without an error, under repeatable read and serializable, and under
-//   read committed when it waited in the same statement for something else; after `for update` and an update it returns the new row under
-//   read committed and ends in 40001 under the others, also when a pause was written before or after the limit.
+// - `for update`, by whoever deletes, renames (to PostgreSQL a change of a key), or gives a limit to what had
+//   none. A limit given in a row that was not locked so is missed. Tried on PostgreSQL 18.4, a limit
+//   committed since the snapshot, then `select ... for key share`: after a plain update it returns the old
+//   row, without the limit and without an error, under repeatable read and serializable, and under read
+//   committed when it waited in the same statement for something else; after `for update` and an update it
+//   returns the new row under read committed and ends in 40001 under the others, also when a pause was
+//   written before or after the limit.
 //
-// **Gates** are advisory locks, one for each pool (of 128: pools whose ids end in one number share one). `for key share` has no queue: newcomers
-// pass a waiting `for update`. A gate has one, so each claim passes the gates of its pools before all else, beside other claims, and keeps
-// them to its end; who deletes, renames or gives a limit closes the gate: waits for the claims that have passed, while later ones wait behind.
-// So few gates, since the table of all locks of a server has room for 6,400 as it is configured, and a claim may go over a thousand pools.
+// **Gates** are advisory locks, one for each pool (of 128: pools whose ids end in one number share one).
+// `for key share` has no queue: newcomers pass a waiting `for update`. A gate has one, so each claim passes
+// the gates of its pools before all else, beside other claims, and keeps them to its end; who deletes,
+// renames or gives a limit closes the gate: waits for the claims that have passed, while later ones wait
+// behind. So few gates, since the table of all locks of a server has room for 6,400 as it is configured, and
+// a claim may go over a thousand pools.
 
 /** A queue that a claim may take runs of. */
 export interface EnteredQueue {
@@ -43,8 +50,9 @@ export interface EnteredQueue {
 }
 
 /**
- * Passes the gates of queues' pools, for a claim, and holds queues and pools so that they stay and are given no limit. Returns those that
- * there are. What has a limit is to be held by {@link takeTurns} next, pools first.
+ * Passes the gates of queues' pools, for a claim, and holds queues and pools so that they stay and are given
+ * no limit. Returns those that there are. What has a limit is to be held by {@link takeTurns} next, pools
+ * first.
  *
  * One statement, also where it has to wait at a gate: a limit given meanwhile is seen by the lock.
  *
@@ -73,9 +81,11 @@ export async function enterQueues(
 }
 
 /**
- * Writes limited pools or queues as they are, so that claims of them go one after the other and each counts what the one before took.
+ * Writes limited pools or queues as they are, so that claims of them go one after the other and each counts
+ * what the one before took.
  *
- * First the locks, in id order, then the writing: in one statement, PostgreSQL would look up each row twice and might deadlock.
+ * First the locks, in id order, then the writing: in one statement, PostgreSQL would look up each row twice
+ * and might deadlock.
  */
 export async function takeTurns(
   { db, dialect, tables }: Scope,
@@ -96,16 +106,17 @@ export async function takeTurns(
   )
 }
 
-/** What distinguishes advisory locks. Any numbers that no host is likely to use. */
+/** What distinguishes gates from other advisory locks. Any number that no host is likely to use. */
 const GATES = sql.lit(1_264_013_617)
-const HEARTBEATS = sql.lit(1_264_013_618)
 
 /** The advisory lock of a pool: its number among those of its kind. */
-function numberOf(workPoolId: RawBuilder<unknown>): RawBuilder<unknown> {
+export function numberOf(workPoolId: RawBuilder<unknown>): RawBuilder<unknown> {
   return sql`hashtext(cast(${workPoolId} as text)) & 127`
 }
 
-/** Whether a row may be referred to while it is locked (by a run, a worker, a claim without a limit), or not. */
+/**
+ * Whether a row may be referred to while it is locked (by a run, a worker, a claim without a limit), or not.
+ */
 export type LockPurpose = 'update' | 'delete'
 
 /** A work pool whose row is locked until the transaction ends. */
@@ -114,7 +125,10 @@ export interface LockedWorkPool {
   readonly defaultQueueId: string | null
 }
 
-/** Locks the work pool that the condition on its columns selects, so that names and priorities in it hold still. */
+/**
+ * Locks the work pool that the condition on its columns selects, so that names and priorities in it hold
+ * still.
+ */
 export async function lockWorkPool(
   { db, dialect, tables }: Scope,
   condition: RawBuilder<unknown>,
@@ -152,7 +166,10 @@ export async function lockWorkQueues(
   `.execute(db)
 }
 
-/** Locks the workers of a pool that is about to be deleted. Those whose first heartbeat is under way hold the pool against it. */
+/**
+ * Locks the workers of a pool that is about to be deleted. Those whose first heartbeat is under way hold the
+ * pool against it.
+ */
 export async function lockWorkers({ db, dialect, tables }: Scope, workPoolId: string): Promise<void> {
   if (dialect === 'sqlite') return
   await sql`
@@ -164,8 +181,9 @@ export async function lockWorkers({ db, dialect, tables }: Scope, workPoolId: st
 }
 
 /**
- * Closes the gate of a pool, or of a queue's pool: waits for the claims that have passed it, and lets none pass until the transaction
- * ends. Only where a pool or queue, `owner`, is as the condition says; returns whether one was.
+ * Closes the gate of a pool, or of a queue's pool: waits for the claims that have passed it, and lets none
+ * pass until the transaction ends. Only where a pool or queue, `owner`, is as the condition says; returns
+ * whether one was.
  */
 export async function closeGate(
   { db, dialect, tables }: Scope,
@@ -199,7 +217,8 @@ export async function lockGated<T>(scope: Scope, change: GatedChange<T>): Promis
   const isOwner: Condition = sql`owner.id = ${id}`
   if (dialect === 'sqlite') return await lock('update')
   if (await closeGate(scope, table, sql`${isOwner} and ${needsGate}`)) return await lock('delete')
-  // Somebody else may change it just after that look, and the gate is not to be waited for with locked rows: they are given back then.
+  // Somebody else may change it just after that look, and the gate is not to be waited for with locked rows:
+  // they are given back then.
   await sql`savepoint before_the_gate`.execute(db)
   const locked = await lock('update')
   if (!needsGateNow(locked)) {
@@ -227,29 +246,4 @@ export function passGates(pools: RawBuilder<unknown>): RawBuilder<unknown> {
 export async function passGate({ db, dialect }: Scope, workPoolId: string): Promise<void> {
   if (dialect === 'sqlite') return
   await sql`select pg_advisory_xact_lock_shared(${GATES}, ${numberOf(sql`${workPoolId}`)})`.execute(db)
-}
-
-/**
- * Says, until the transaction ends, that a heartbeat is under way in a pool. False when somebody is just deciding whether the pool has
- * an ONLINE worker: their lock of the pool's row is to be waited for. Nobody waits for this lock itself.
- */
-export function announceHeartbeat(workPoolId: string): RawBuilder<boolean> {
-  return sql`pg_try_advisory_xact_lock_shared(${HEARTBEATS}, ${numberOf(sql`${workPoolId}`)})`
-}
-
-/**
- * Of pools whose rows are locked, those in which no heartbeat is under way: until the transaction ends, each that comes waits for it.
- * Those of the others are not committed yet, so that it cannot be seen whether their pools have ONLINE workers.
- */
-export async function holdOffHeartbeats(
-  { db, dialect, tables }: Scope,
-  workPoolIds: readonly string[],
-): Promise<Set<string>> {
-  if (dialect === 'sqlite') return new Set(workPoolIds)
-  const { rows } = await sql<{ id: string; isQuiet: unknown }>`
-    select pool.id, pg_try_advisory_xact_lock(${HEARTBEATS}, ${numberOf(sql`pool.id`)}) as "isQuiet"
-    from ${tables.work_pool} as pool
-    where ${hasAnyId('pool.id', workPoolIds, dialect)}
-  `.execute(db)
-  return new Set(rows.filter(({ isQuiet }) => decodeBoolean(isQuiet)).map(({ id }) => id))
 }

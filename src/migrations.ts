@@ -6,13 +6,14 @@ import { tables } from './model/migrations/tables-2026-11-24.js'
 export type { WorkQueueMigration }
 
 /**
- * The migrations that create this library's tables. They run under the host's own `Migrator`, merged with the host's migrations
- * or by themselves under another table name, on Kysely 0.28 and 0.29. In a `withSchema` session they create the tables in that
- * schema.
+ * The migrations that create this library's tables. They run under the host's own `Migrator`, merged with the
+ * host's migrations or by themselves under another table name, on Kysely 0.28 and 0.29. In a `withSchema`
+ * session they create the tables in that schema.
  *
  * @example
  * ```ts
- * const migrator = new Migrator({ db, provider: { getMigrations: async () => ({ ...mine, ...migrations }) } })
+ * const provider = { getMigrations: async () => ({ ...mine, ...migrations }) }
+ * const migrator = new Migrator({ db, provider })
  * await migrator.migrateToLatest()
  * ```
  */
@@ -22,8 +23,8 @@ export const migrations: Record<string, WorkQueueMigration> = {
 }
 
 /**
- * The migrations that add this library's indexes to a database that Prefect 3 has made, and nothing else. Without them the same
- * functions give the same answers, more slowly.
+ * The migrations that add this library's indexes to a database that Prefect 3 has made, and nothing else.
+ * Without them the same functions give the same answers, more slowly.
  *
  * An index that is there already is taken as it is. So on a database in use, build them beforehand with
  * PostgreSQL's `create index concurrently`, under the names that the migrations give them.

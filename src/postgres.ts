@@ -1,7 +1,10 @@
 import { v5 } from 'uuid'
 import { isOwnText } from './sql/cached-statement.js'
 
-/** What the wrapper needs of a connection: a `query` that takes a text with values, or a named statement, as that of `pg` does. */
+/**
+ * What the wrapper needs of a connection: a `query` that takes a text with values, or a named statement, as
+ * that of `pg` does.
+ */
 export interface PreparingClient {
   /** Sends a statement. */
   readonly query: (...query: never[]) => unknown
@@ -14,13 +17,15 @@ export interface PreparingPool {
 }
 
 /**
- * Wraps a pool of `pg`, so that this library's own statements are prepared once for each connection and then run by name: PostgreSQL
- * parses and plans them no more, which is most of what a poll or a claim costs there. All other statements pass as they are.
+ * Wraps a pool of `pg`, so that this library's own statements are prepared once for each connection and then
+ * run by name: PostgreSQL parses and plans them no more, which is most of what a poll or a claim costs there.
+ * All other statements pass as they are.
  *
- * A statement's name is made of its text, so that several versions of the library can share a pool. Answers are the same. What
- * is sent through the wrapper after `discard all` or `deallocate` is prepared anew. Where the server forgot the names unseen, or a migration
- * changed a type, the statement is sent once more without a name; in a transaction the error ends that one alone. PgBouncer in transaction mode passes names from version 1.21,
- * with `max_prepared_statements` above 0.
+ * A statement's name is made of its text, so that several versions of the library can share a pool. Answers
+ * are the same. What is sent through the wrapper after `discard all` or `deallocate` is prepared anew. Where
+ * the server forgot the names unseen, or a migration changed a type, the statement is sent once more without
+ * a name; in a transaction the error ends that one alone. PgBouncer in transaction mode passes names from
+ * version 1.21, with `max_prepared_statements` above 0.
  *
  * @param pool - A `pg.Pool`. It stays the host's: end it as before.
  * @returns The same pool to look at, to be given to Kysely's `PostgresDialect`.
@@ -29,7 +34,8 @@ export interface PreparingPool {
  * ```ts
  * import { Pool } from 'pg'
  *
- * const db = new Kysely<WorkQueueTables>({ dialect: new PostgresDialect({ pool: withPreparedStatements(new Pool()) }) })
+ * const pool = withPreparedStatements(new Pool())
+ * const db = new Kysely<WorkQueueTables>({ dialect: new PostgresDialect({ pool }) })
  * ```
  */
 export function withPreparedStatements<P extends PreparingPool>(pool: P): P {
@@ -63,7 +69,8 @@ function prepare(client: PreparingClient): PreparingClient {
     } catch (error) {
       if (!isOutdated(error)) throw error
       generation++
-      // In a transaction, which the error has ended, this fails too, and then the first error says what happened.
+      // In a transaction, which the error has ended, this fails too, and then the first error says what
+      // happened.
       return await send(text, ...rest).catch(() => Promise.reject(error as Error))
     }
   }
@@ -72,7 +79,10 @@ function prepare(client: PreparingClient): PreparingClient {
 
 const FORGETTING = /^\s*(?:discard\s+all|deallocate)\b/i
 
-/** The server knows no statement of this name, or knows it with columns of another type: a migration has changed a table. */
+/**
+ * The server knows no statement of this name, or knows it with columns of another type: a migration has
+ * changed a table.
+ */
 function isOutdated(error: unknown): boolean {
   const { code, routine } = error as { code?: unknown; routine?: unknown }
   return code === '26000' || (code === '0A000' && routine === 'RevalidateCachedQuery')

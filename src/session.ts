@@ -15,11 +15,12 @@ import type { Dialect } from './model/dialect.js'
 import type { WorkQueueTables } from './model/tables.js'
 
 /**
- * What every function takes first: the host's Kysely instance, or its transaction, typed for the host's own database.
+ * What every function takes first: the host's Kysely instance, or its transaction, typed for the host's own
+ * database.
  *
- * The type is structural and small on purpose: `Kysely<Host>`, `Transaction<Host>` and `ControlledTransaction<Host>` of a
- * host whose database extends {@link WorkQueueTables} all fit, and a database without these tables does not: the compiler's message
- * names the tables.
+ * The type is structural and small on purpose: `Kysely<Host>`, `Transaction<Host>` and
+ * `ControlledTransaction<Host>` of a host whose database extends {@link WorkQueueTables} all fit, and a
+ * database without these tables does not: the compiler's message names the tables.
  */
 export interface Session<DB> {
   /** Carries `DB`, so that TypeScript infers it and checks that the tables are there. */
@@ -31,7 +32,8 @@ export interface Session<DB> {
 /** Any database that has the tables of {@link WorkQueueTables}. */
 export type RequiredTables = Requirement['tables']
 
-// Looked up, not declared: a compiler that refuses a database prints an alias as its name, and this as the tables it asks for.
+// Looked up, not declared: a compiler that refuses a database prints an alias as its name, and this as the
+// tables it asks for.
 interface Requirement {
   readonly tables: { [T in keyof WorkQueueTables]: object }
 }
@@ -43,25 +45,31 @@ export interface Scope {
   readonly isTransaction: boolean
   /** The host's schema, if it has set one. */
   readonly schema: string | undefined
-  /** The tables as an `sql` template needs them: in the host's schema, which Kysely adds to built queries only. */
+  /**
+   * The tables as an `sql` template needs them: in the host's schema, which Kysely adds to built queries
+   * only.
+   */
   readonly tables: { readonly [T in keyof WorkQueueTables]: RawBuilder<unknown> }
 }
 
 /**
- * Opens the caller's session for one call: the one place that casts it and finds out what it is. `run` makes all the call's statements.
+ * Opens the caller's session for one call: the one place that casts it and finds out what it is. `run` makes
+ * all the call's statements.
  *
- * It drops the host's plugins, which might rename keys or rewrite values (CamelCasePlugin, ParseJSONResultsPlugin), and keeps its
- * schema.
+ * It drops the host's plugins, which might rename keys or rewrite values (CamelCasePlugin,
+ * ParseJSONResultsPlugin), and keeps its schema.
  *
- * The session may be another thing at the next call, or while this one is under way: a host may inject one Proxy for 'the current
- * transaction', and a plugin may name the schema of the current tenant. So everything is asked at each call, before anything is awaited, and
- * nothing is kept by the session's identity.
+ * The session may be another thing at the next call, or while this one is under way: a host may inject one
+ * Proxy for 'the current transaction', and a plugin may name the schema of the current tenant. So everything
+ * is asked at each call, before anything is awaited, and nothing is kept by the session's identity.
  *
- * In a transaction of the caller's, calls run one after the other, in the order made. The lock that they wait for is the one that Kysely's own
- * statements of that transaction wait for, so it is the same through a Proxy, `withSchema` or a savepoint, other transactions have
- * others, and it goes with its transaction. `run` must not await the host: what the host then does with the transaction would wait for `run`.
+ * In a transaction of the caller's, calls run one after the other, in the order made. The lock that they wait
+ * for is the one that Kysely's own statements of that transaction wait for, so it is the same through a
+ * Proxy, `withSchema` or a savepoint, other transactions have others, and it goes with its transaction. `run`
+ * must not await the host: what the host then does with the transaction would wait for `run`.
  *
- * It takes 2 µs, 5 to 10 with plugins or a schema, 6 in a transaction (a statement on SQLite in memory takes 20 at the least).
+ * It takes 2 µs, 5 to 10 with plugins or a schema, 6 in a transaction (a statement on SQLite in memory takes
+ * 20 at the least).
  */
 export async function open<DB extends RequiredTables, T>(
   session: Session<DB>,
@@ -90,11 +98,13 @@ export async function write<DB extends RequiredTables, T>(
 /**
  * Writes in the caller's transaction, or in a new one that commits when `run` returns.
  *
- * On SQLite it begins with a write: a transaction that reads first and writes later fails with SQLITE_BUSY_SNAPSHOT when another
- * connection wrote in between, and no busy timeout helps. One that begins with a write waits for its turn.
+ * On SQLite it begins with a write: a transaction that reads first and writes later fails with
+ * SQLITE_BUSY_SNAPSHOT when another connection wrote in between, and no busy timeout helps. One that begins
+ * with a write waits for its turn.
  *
- * The caller gets the error that came first. Kysely's `transaction().execute` throws that of a rollback that fails after it, and it does fail
- * when the session was terminated or when SQLite, out of disk, has rolled back by itself.
+ * The caller gets the error that came first. Kysely's `transaction().execute` throws that of a rollback that
+ * fails after it, and it does fail when the session was terminated or when SQLite, out of disk, has rolled
+ * back by itself.
  */
 export async function transact<T>(scope: Scope, run: (scope: Scope) => Promise<T>): Promise<T> {
   const begun = async (inside: Scope): Promise<T> => {
@@ -102,7 +112,8 @@ export async function transact<T>(scope: Scope, run: (scope: Scope) => Promise<T
     return await run(inside)
   }
   if (scope.isTransaction) return await begun(scope)
-  // Some 0.28 do not give back the connection of a controlled transaction that could not begin or roll back. `connection` always does.
+  // Some 0.28 do not give back the connection of a controlled transaction that could not begin or roll back.
+  // `connection` always does.
   return await scope.db.connection().execute(async (connection) => {
     const transaction = await connection.startTransaction().execute()
     try {
@@ -160,10 +171,14 @@ function nameTables(table: (name: string) => RawBuilder<unknown>): Scope['tables
 
 const TABLES = nameTables((name) => sql.id(name))
 
-// By the adapter, which an instance, its transactions and all their views share, and which a Proxy cannot stand in for.
+// By the adapter, which an instance, its transactions and all their views share, and which a Proxy cannot
+// stand in for.
 const dialects = new WeakMap<DialectAdapter, Dialect>()
 
-/** Tells the dialect by how it compiles a parameter and an identifier: public API, right for every driver and for copies of Kysely. */
+/**
+ * Tells the dialect by how it compiles a parameter and an identifier: public API, right for every driver and
+ * for copies of Kysely.
+ */
 function dialectOf(db: Kysely<WorkQueueTables>): Dialect {
   const { adapter } = db.getExecutor()
   let dialect = dialects.get(adapter)

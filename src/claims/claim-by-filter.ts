@@ -22,8 +22,8 @@ export interface QueueClaim {
 }
 
 /**
- * Claims runs of a queue with a tag filter, which is held, and so is its pool. It takes no run of another queue that has a limit, or is
- * in a pool that has: those are not held.
+ * Claims runs of a queue with a tag filter, which is held, and so is its pool. It takes no run of another
+ * queue that has a limit, or is in a pool that has: those are not held.
  */
 export async function claimByFilter(
   scope: Scope,

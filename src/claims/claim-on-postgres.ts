@@ -41,8 +41,9 @@ const MOST_ATTEMPTS = 4
 /**
  * Claims runs of a queue on PostgreSQL: by one statement where nothing has a limit, else by four.
  *
- * Which it is, is remembered from the last claim of the queue, and each statement finds out whether that still holds. Outside a transaction, a claim
- * that found nothing the last time looks first, so that an idle one writes nothing.
+ * Which it is, is remembered from the last claim of the queue, and each statement finds out whether that
+ * still holds. Outside a transaction, a claim that found nothing the last time looks first, so that an idle
+ * one writes nothing.
  */
 export async function claimOnPostgres(scope: Scope, workQueueId: string, claim: QueueClaim): Promise<RunsInWorkQueue> {
   let place = recall(scope, workQueueId) ?? UNLIMITED

@@ -22,8 +22,8 @@ interface Picked {
 }
 
 /**
- * Claims runs of a queue on SQLite, in a transaction that begins with a write. A claim that found nothing the last time looks first, so that an idle one
- * does not wait for the write lock.
+ * Claims runs of a queue on SQLite, in a transaction that begins with a write. A claim that found nothing the
+ * last time looks first, so that an idle one does not wait for the write lock.
  */
 export async function claimOnSqlite(scope: Scope, workQueueId: string, claim: QueueClaim): Promise<RunsInWorkQueue> {
   const known = recall(scope, workQueueId) ?? UNLIMITED
@@ -48,7 +48,10 @@ export async function claimOnSqlite(scope: Scope, workQueueId: string, claim: Qu
   return { workQueue: claimed.workQueue, runs: claimed.runs }
 }
 
-/** What there is to claim, by the statement for the place as it is known, and by the one for what it is if that is another. */
+/**
+ * What there is to claim, by the statement for the place as it is known, and by the one for what it is if
+ * that is another.
+ */
 async function pick(scope: Scope, workQueueId: string, claim: TimedClaim, known: KnownPlace): Promise<Picked> {
   let picked = await pickFrom(scope, workQueueId, claim, known)
   if (!isSamePlace(picked.place, known)) picked = await pickFrom(scope, workQueueId, claim, picked.place)

@@ -19,9 +19,9 @@ export interface PoolClaimOptions {
 }
 
 /**
- * Claims runs over pools on PostgreSQL: by one statement where nothing that is asked for has a limit. Else it looks which pools and queues
- * it will take runs of, takes their turns, and claims by one statement more: to hold every limited queue of a large pool would
- * cost more than the claim.
+ * Claims runs over pools on PostgreSQL: by one statement where nothing that is asked for has a limit. Else it
+ * looks which pools and queues it will take runs of, takes their turns, and claims by one statement more: to
+ * hold every limited queue of a large pool would cost more than the claim.
  */
 export async function claimPoolsOnPostgres(
   scope: Scope,

@@ -4,7 +4,9 @@ import { CLAIM_SLOTS } from '../sql/active-runs.js'
 import { enterPendingRuns } from './enter-pending-runs.js'
 import { recordPollsOf } from './recorded-polls.js'
 
-/** Claims runs over pools on SQLite, where the transaction has the one write lock from its first statement on. */
+/**
+ * Claims runs over pools on SQLite, where the transaction has the one write lock from its first statement on.
+ */
 export async function claimPoolsOnSqlite(
   scope: Scope,
   poll: PoolPoll,

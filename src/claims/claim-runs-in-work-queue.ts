@@ -24,20 +24,22 @@ const optionsSchema = z.strictObject({
 })
 
 /**
- * Claims runs of a work queue: takes the runs that {@link getRunsInWorkQueue} would return, and moves them from SCHEDULED to
- * PENDING, each with its row in `flow_run_state`.
+ * Claims runs of a work queue: takes the runs that {@link getRunsInWorkQueue} would return, and moves them
+ * from SCHEDULED to PENDING, each with its row in `flow_run_state`.
  *
- * No run is ever given to two claimers. Neither the queue's nor its pool's concurrency limit is ever exceeded by claims, however
- * many claim at once and at whatever isolation level: PENDING, RUNNING and CANCELLING runs occupy, and they are counted while
- * the queue and the pool are held, each only when it has a limit. Claims of a queue without limits wait neither for each other nor for
- * anybody who does not delete, rename, or give a limit to, what had none, and nobody else waits for them. A paused queue, and a queue of a
- * paused pool, hands nothing out.
+ * No run is ever given to two claimers. Neither the queue's nor its pool's concurrency limit is ever exceeded
+ * by claims, however many claim at once and at whatever isolation level: PENDING, RUNNING and CANCELLING runs
+ * occupy, and they are counted while the queue and the pool are held, each only when it has a limit. Claims
+ * of a queue without limits wait neither for each other nor for anybody who does not delete, rename, or give
+ * a limit to, what had none, and nobody else waits for them. A paused queue, and a queue of a paused pool,
+ * hands nothing out.
  *
- * In the default agent pool, runs that are known by the queue's name alone are claimed too, and count against the limits of queue and
- * pool. The limit of a queue with a tag filter is kept by claims of that queue alone.
+ * In the default agent pool, runs that are known by the queue's name alone are claimed too, and count against
+ * the limits of queue and pool. The limit of a queue with a tag filter is kept by claims of that queue alone.
  *
- * In the caller's transaction the claim holds when that commits. Under repeatable read and serializable, a claim that would count
- * from an old snapshot fails with the driver's retryable error (40001). Outside a transaction a claim that finds nothing writes nothing.
+ * In the caller's transaction the claim holds when that commits. Under repeatable read and serializable, a
+ * claim that would count from an old snapshot fails with the driver's retryable error (40001). Outside a
+ * transaction a claim that finds nothing writes nothing.
  *
  * @returns The queue and the claimed runs as they now are, in the order of the poll.
  * @throws {InvalidInputError} when an argument is not valid.

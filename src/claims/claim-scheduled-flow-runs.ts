@@ -18,8 +18,9 @@ export interface ClaimScheduledFlowRunsOptions extends NowOption {
   /** Whether runs of queues of a smaller priority number come first, whenever they are due. Default: true. */
   respectQueuePriorities?: boolean | undefined
   /**
-   * Whether to record the poll of every queue that `workPoolIds` and `workQueueIds` select too, as {@link recordWorkQueuePolls} does:
-   * `lastPolled`, and READY unless it is paused; also when nothing is claimed. Default: false.
+   * Whether to record the poll of every queue that `workPoolIds` and `workQueueIds` select too, as
+   * {@link recordWorkQueuePolls} does: `lastPolled`, and READY unless it is paused; also when nothing is
+   * claimed. Default: false.
    */
   recordPolls?: boolean | undefined
 }
@@ -35,22 +36,26 @@ const optionsSchema = z.strictObject({
 })
 
 /**
- * Claims runs over work pools: takes the runs that {@link getScheduledFlowRuns} would return, and moves them from SCHEDULED to
- * PENDING, each with its row in `flow_run_state`.
+ * Claims runs over work pools: takes the runs that {@link getScheduledFlowRuns} would return, and moves them
+ * from SCHEDULED to PENDING, each with its row in `flow_run_state`.
  *
- * No run is ever given to two claimers. No queue's and no pool's concurrency limit is ever exceeded by claims, however many claim
- * at once and at whatever isolation level: PENDING, RUNNING and CANCELLING runs occupy, and they are counted while the queues and pools
- * are held, each only when it has a limit. Claims of queues and pools without limits wait neither for each other nor for anybody who does not
- * delete, rename, or give a limit to, what had none, and nobody else waits for them.
+ * No run is ever given to two claimers. No queue's and no pool's concurrency limit is ever exceeded by
+ * claims, however many claim at once and at whatever isolation level: PENDING, RUNNING and CANCELLING runs
+ * occupy, and they are counted while the queues and pools are held, each only when it has a limit. Claims of
+ * queues and pools without limits wait neither for each other nor for anybody who does not delete, rename, or
+ * give a limit to, what had none, and nobody else waits for them.
  *
- * Until it commits, on PostgreSQL, a claim over several pools may hold more runs than it takes: a claim at the same moment passes over
- * them, and takes fewer than there are. The limit of a queue with a tag filter is kept by claims of that queue alone.
+ * Until it commits, on PostgreSQL, a claim over several pools may hold more runs than it takes: a claim at
+ * the same moment passes over them, and takes fewer than there are. The limit of a queue with a tag filter is
+ * kept by claims of that queue alone.
  *
- * In the caller's transaction the claim holds when that commits. Under repeatable read and serializable, a claim that would count
- * from an old snapshot fails with the driver's retryable error (40001). Outside a transaction a claim that finds nothing writes nothing.
+ * In the caller's transaction the claim holds when that commits. Under repeatable read and serializable, a
+ * claim that would count from an old snapshot fails with the driver's retryable error (40001). Outside a
+ * transaction a claim that finds nothing writes nothing.
  *
  * @returns The claimed runs as they now are, and where each was found, in the order of the poll.
- * @throws {InvalidInputError} when an option is not valid. An empty list of ids is valid, and matches nothing.
+ * @throws {InvalidInputError} when an option is not valid. An empty list of ids is valid, and matches
+ *   nothing.
  *
  * @example
  * ```ts

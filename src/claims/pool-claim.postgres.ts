@@ -17,11 +17,12 @@ export interface PoolClaimText {
 }
 
 /**
- * A claim over pools and queues without limits: one statement, which needs no transaction around it. Where one of those asked for has a
- * limit, it takes nothing and says so.
+ * A claim over pools and queues without limits: one statement, which needs no transaction around it. Where
+ * one of those asked for has a limit, it takes nothing and says so.
  *
- * It passes the gates of all pools first, which writes nothing; the rows of queues and pools it locks only with the runs that it
- * takes, against a limit that was given between the statement's snapshot and the gates: see locks.ts. So an idle claim writes nothing.
+ * It passes the gates of all pools first, which writes nothing; the rows of queues and pools it locks only
+ * with the runs that it takes, against a limit that was given between the statement's snapshot and the gates:
+ * see locks.ts. So an idle claim writes nothing.
  */
 export function claimUnlimitedPools(scope: Scope, claim: PoolClaimText): RawBuilder<object> {
   const { tables } = scope
@@ -63,7 +64,10 @@ export function claimHeldPools(scope: Scope, claim: PoolClaimText): RawBuilder<o
 const place = sql`
   cast(queue.work_pool_id as text) as "workPoolId", cast(queue.id as text) as "workQueueId", run.record as run`
 
-/** Of the runs that the walk has found and locked, the first: over several pools it finds more than are wanted. */
+/**
+ * Of the runs that the walk has found and locked, the first: over several pools it finds more than are
+ * wanted.
+ */
 function firstRuns({ tables }: Scope, poll: PoolPollText, isOpen: Condition, lock: Fragment): Fragment {
   return sql`
     select run.id

@@ -8,8 +8,8 @@ import { passesGate } from '../locks.js'
 import type { Scope } from '../session.js'
 import { type Place, placeRecord } from '../sql/known-queues.js'
 
-// The statements of a claim of one queue on PostgreSQL, each another text for what the queue and its pool are. Every one returns
-// the place as it is, so that a claim that took it for another one knows.
+// The statements of a claim of one queue on PostgreSQL, each another text for what the queue and its pool
+// are. Every one returns the place as it is, so that a claim that took it for another one knows.
 
 type Fragment = RawBuilder<unknown>
 
@@ -29,7 +29,8 @@ export interface QueueClaimText {
 /**
  * A claim of a queue without limits: one statement, which needs no transaction around it.
  *
- * `place` locks the queue and its pool against a limit that is given meanwhile, and against nothing else: see locks.ts.
+ * `place` locks the queue and its pool against a limit that is given meanwhile, and against nothing else: see
+ * locks.ts.
  */
 export function claimUnlimited(scope: Scope, claim: QueueClaimText, byName: boolean): RawBuilder<object> {
   const { tables } = scope
@@ -67,7 +68,10 @@ export function claimUnlimited(scope: Scope, claim: QueueClaimText, byName: bool
     order by ${handOutOrder}`
 }
 
-/** Records the poll of a queue that is claimed from, or is paused. A claim that has to take its turn first records it then. */
+/**
+ * Records the poll of a queue that is claimed from, or is paused. A claim that has to take its turn first
+ * records it then.
+ */
 function recordPoll({ tables }: Scope, { now }: QueueClaimText): Fragment {
   return sql`
     update ${tables.work_queue} as queue set ${pollColumns(now)}
@@ -86,8 +90,9 @@ function pollColumns(now: Fragment | undefined): Fragment {
 }
 
 /**
- * Takes the turn of a claim: writes the rows that have a limit, the pool's and then the queue's, so that claims of one limit go one after
- * the other; the others it locks as an unlimited claim does. The second part reads the first, which keeps the order.
+ * Takes the turn of a claim: writes the rows that have a limit, the pool's and then the queue's, so that
+ * claims of one limit go one after the other; the others it locks as an unlimited claim does. The second part
+ * reads the first, which keeps the order.
  *
  * The statement after it counts: a statement's snapshot is older than the locks that it waits for.
  */
@@ -152,7 +157,9 @@ function roomOf(scope: Scope, { limit }: QueueClaimText, place: Place): Fragment
   return mayStart('postgres', limit, limits)
 }
 
-/** The claim of a queue whose turn, and whose pool's, is taken: at most as many runs as both have open slots. */
+/**
+ * The claim of a queue whose turn, and whose pool's, is taken: at most as many runs as both have open slots.
+ */
 export function claimWithinLimits(scope: Scope, claim: QueueClaimText, place: Place): RawBuilder<object> {
   const { tables } = scope
   return sql`
@@ -176,8 +183,8 @@ export function claimWithinLimits(scope: Scope, claim: QueueClaimText, place: Pl
 /**
  * The ids of the first due runs of a queue, locked, past what other transactions have locked.
  *
- * A lock cannot be put on a union. With both ways of membership it is first seen how many runs of each are wanted, so that neither way
- * locks more.
+ * A lock cannot be put on a union. With both ways of membership it is first seen how many runs of each are
+ * wanted, so that neither way locks more.
  */
 function firstDueIds(
   { tables }: Scope,

@@ -8,8 +8,9 @@ import { handOutOrder, hasFilter, isDue, isMemberById, isMemberByName, takesName
 import type { Scope } from '../session.js'
 import type { Place } from '../sql/known-queues.js'
 
-// The statements of a claim of one queue on SQLite. Its transaction has the one write lock, so nothing has to be locked, and a wrong
-// guess of what the queue is costs no round trip; but each text is prepared anew, and a shorter one is prepared sooner.
+// The statements of a claim of one queue on SQLite. Its transaction has the one write lock, so nothing has to
+// be locked, and a wrong guess of what the queue is costs no round trip; but each text is prepared anew, and
+// a shorter one is prepared sooner.
 
 type Fragment = RawBuilder<unknown>
 
@@ -21,7 +22,10 @@ export interface QueueClaimText {
   readonly scheduledBefore: Fragment | undefined
 }
 
-/** The queue, what it is, and the ids of the runs to claim: its first due ones, at most as many as it and its pool have open slots. */
+/**
+ * The queue, what it is, and the ids of the runs to claim: its first due ones, at most as many as it and its
+ * pool have open slots.
+ */
 export function pickRuns(scope: Scope, claim: QueueClaimText, place: Place): RawBuilder<object> {
   const { dialect, tables } = scope
   // Counted once, whatever asks for it.
@@ -61,7 +65,10 @@ export function pickRuns(scope: Scope, claim: QueueClaimText, place: Place): Raw
     order by ${handOutOrder}`
 }
 
-/** How many runs may be claimed of a queue with a limit, its own or its pool's. A limit that was taken away since is none. */
+/**
+ * How many runs may be claimed of a queue with a limit, its own or its pool's. A limit that was taken away
+ * since is none.
+ */
 function roomOf(scope: Scope, { workQueueId, limit }: QueueClaimText, place: Place): Fragment | undefined {
   const { tables } = scope
   const slots = { ...CLAIM_SLOTS, byName: place.takesNames }
@@ -90,7 +97,10 @@ export function recordPoll({ dialect, tables }: Scope, workQueueId: Fragment, no
     where queue.id = ${workQueueId}`
 }
 
-/** Inserts the states of runs that become PENDING; `states` has the ids of the runs and of their states, as a JSON object. */
+/**
+ * Inserts the states of runs that become PENDING; `states` has the ids of the runs and of their states, as a
+ * JSON object.
+ */
 export function insertPendingStates({ dialect, tables }: Scope, states: Fragment, now: Fragment): RawBuilder<object> {
   const timestamp = justAfter([sql`run.state_timestamp`], now, dialect)
   const isDueAt = sql`coalesce(run.next_scheduled_start_time, run.expected_start_time)`

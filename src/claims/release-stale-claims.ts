@@ -28,14 +28,16 @@ const optionsSchema = z.strictObject({
 })
 
 /**
- * Gives back claims that nobody took up: PENDING runs that were not started since `pendingBefore` become SCHEDULED again, each with
- * its row in `flow_run_state`. They keep their start time, so that the next poll or claim hands them out.
+ * Gives back claims that nobody took up: PENDING runs that were not started since `pendingBefore` become
+ * SCHEDULED again, each with its row in `flow_run_state`. They keep their start time, so that the next poll
+ * or claim hands them out.
  *
- * A host calls it on a timer, with a time by which a claimed run has certainly been started. Several servers may: each run is given
- * back once, and on PostgreSQL they do not wait for each other.
+ * A host calls it on a timer, with a time by which a claimed run has certainly been started. Several servers
+ * may: each run is given back once, and on PostgreSQL they do not wait for each other.
  *
  * @returns The runs as they now are, those pending longest first.
- * @throws {InvalidInputError} when an option is not valid. An empty list of queues is valid, and matches nothing.
+ * @throws {InvalidInputError} when an option is not valid. An empty list of queues is valid, and matches
+ *   nothing.
  *
  * @example
  * ```ts
@@ -51,7 +53,8 @@ export async function releaseStaleClaims<DB extends RequiredTables>(
     const { dialect } = scope
     const isPending: Condition = sql`run.state_type = 'PENDING'`
     const conditions: Condition[] = [
-      // Without statistics, SQLite assumes that a state is rare, and sorts what one of Prefect's own indexes of states finds.
+      // Without statistics, SQLite assumes that a state is rare, and sorts what one of Prefect's own indexes
+      // of states finds.
       dialect === 'sqlite' ? sql`likely(${isPending})` : isPending,
       sql`run.state_timestamp < ${encodeTime(pendingBefore, dialect)}`,
     ]

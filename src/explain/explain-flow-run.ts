@@ -19,21 +19,26 @@ export interface FlowRunExplanation {
   flowRunId: string
   /** Whether the next poll for due runs hands it out, by its queue and by its pool. */
   handedOut: boolean
-  /** Every reason that holds, in order. When it is handed out: what else may keep it from starting, and last that it is. */
+  /**
+   * Every reason that holds, in order. When it is handed out: what else may keep it from starting, and last
+   * that it is.
+   */
   reasons: Reason[]
 }
 
 /**
- * Explains why a flow run does not start: whether the next poll hands it out now, and every reason why it does not.
+ * Explains why a flow run does not start: whether the next poll hands it out now, and every reason why it
+ * does not.
  *
- * The reasons come in this order: its state, its queue, its start time, pauses, full queue and pool (with who holds the slots and
- * since when), runs before it (how many, of which queues), and then what keeps runs waiting that polls would hand out: a queue that
- * nobody polls, a pool without a worker. Each is data and one sentence.
+ * The reasons come in this order: its state, its queue, its start time, pauses, full queue and pool (with who
+ * holds the slots and since when), runs before it (how many, of which queues), and then what keeps runs
+ * waiting that polls would hand out: a queue that nobody polls, a pool without a worker. Each is data and one
+ * sentence.
  *
- * It looks with the statements and rules that polls use, so that they cannot disagree: `handedOut` is true exactly when the run
- * is among `getRunsInWorkQueue(db, queueId, { scheduledBefore: now })` and
- * `getScheduledFlowRuns(db, { workPoolIds: [poolId], scheduledBefore: now })`. A run known by its queue's name alone is polled by
- * queue only.
+ * It looks with the statements and rules that polls use, so that they cannot disagree: `handedOut` is true
+ * exactly when the run is among `getRunsInWorkQueue(db, queueId, { scheduledBefore: now })` and
+ * `getScheduledFlowRuns(db, { workPoolIds: [poolId], scheduledBefore: now })`. A run known by its queue's
+ * name alone is polled by queue only.
  *
  * @param options - `now`: what time it is. Default: the clock.
  * @throws {InvalidInputError} when the id is not a UUID.
@@ -73,8 +78,8 @@ async function judge(scope: Scope, run: FlowRun, now: Date): Promise<FlowRunVerd
 }
 
 /**
- * Whether the run's start time has come, and the first time of which that is true. The database keeps and compares microseconds,
- * which a `Date` does not hold: a start time that was cut is rounded up.
+ * Whether the run's start time has come, and the first time of which that is true. The database keeps and
+ * compares microseconds, which a `Date` does not hold: a start time that was cut is rounded up.
  */
 async function readStartTime(
   { db, dialect, tables }: Scope,

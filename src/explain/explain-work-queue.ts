@@ -42,8 +42,8 @@ export interface WorkQueueExplanation {
 }
 
 /**
- * Explains a work queue: how many runs are scheduled, due, late and active, how many slots are open, when the next run is due, and
- * what holds the queue back. Each count stops at ten thousand.
+ * Explains a work queue: how many runs are scheduled, due, late and active, how many slots are open, when the
+ * next run is due, and what holds the queue back. Each count stops at ten thousand.
  *
  * @param options - `now`: what time it is. Default: the clock.
  * @throws {InvalidInputError} when the id is not a UUID.

@@ -8,7 +8,7 @@ import type { WorkQueueExplanation } from './explain-work-queue.js'
  * ```ts
  * console.log(formatExplanation(await explainFlowRun(db, run.id)))
  * // Flow run 0197... is not handed out:
- * //   - The work queue "etl" has no open slot of 1: held by "nightly" (RUNNING since 2026-01-01T00:00:00.000Z).
+ * //   - The work queue "etl" has no open slot of 1: held by "load" (RUNNING since 2026-01-01T00:00:00.000Z).
  * ```
  */
 export function formatExplanation(explanation: FlowRunExplanation | WorkQueueExplanation): string {

@@ -19,8 +19,9 @@ export interface CancelFlowRunOptions extends NowOption {
 const optionsSchema = z.strictObject({ message: textSchema.nullish(), ...nowShape })
 
 /**
- * Cancels a flow run. One that waits or is PAUSED becomes CANCELLED; one that is PENDING or RUNNING becomes CANCELLING, so that whoever has it stops
- * it: it holds its slot until it ends. One that is CANCELLING already stays as it is.
+ * Cancels a flow run. One that waits or is PAUSED becomes CANCELLED; one that is PENDING or RUNNING becomes
+ * CANCELLING, so that whoever has it stops it: it holds its slot until it ends. One that is CANCELLING
+ * already stays as it is.
  *
  * @returns The run as it now is.
  * @throws {InvalidInputError} when an argument is not valid.
@@ -29,7 +30,8 @@ const optionsSchema = z.strictObject({ message: textSchema.nullish(), ...nowShap
  *
  * @example
  * ```ts
- * const { stateType } = await cancelFlowRun(db, run.id, { message: 'no longer needed' }) // CANCELLED or CANCELLING
+ * // CANCELLED or CANCELLING
+ * const { stateType } = await cancelFlowRun(db, run.id, { message: 'no longer needed' })
  * ```
  */
 export async function cancelFlowRun<DB extends RequiredTables>(

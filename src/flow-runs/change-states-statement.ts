@@ -8,8 +8,9 @@ import { justAfter, normalized, timeOfWriting } from '../sql/clock.js'
 import { enterState, nextStart, WAITING } from '../sql/enter-state.js'
 import { and, type Condition, isOneOf } from '../sql/lists.js'
 
-// The statements of `changeStates`. All changes travel as one JSON object, by the ids of their runs, so that the text is the same for one
-// run and for a thousand: `{ [id]: { state: { id, type, name, message, timestamp?, updated? }, due?, expected? } }`.
+// The statements of `changeStates`. All changes travel as one JSON object, by the ids of their runs, so that
+// the text is the same for one run and for a thousand: `{ [id]: { state: { id, type, name, message,
+// timestamp?, updated? }, due?, expected? } }`.
 
 type Fragment = RawBuilder<unknown>
 
@@ -28,11 +29,12 @@ export interface StateChangeShape {
 /**
  * PostgreSQL: changes the runs and keeps their states, in one statement.
  *
- * A run's change is looked up in the object, by binary search, since a join with a table of changes was planned as a scan of all runs.
- * Of 1.4 ms for one run, 1.0 is planning (0.4 prepared; ten runs 2.7 and 0.9, a thousand 70).
- * `jsonb_populate_record` reads the state as a row of its table, whatever type the host's column of types has. Each `offset 0` keeps
- * PostgreSQL from taking the select into the one around it, which would read the clock several times. The sub-selects are run again, clock
- * and all, when the row was changed by somebody whom the update waited for; so is the condition.
+ * A run's change is looked up in the object, by binary search, since a join with a table of changes was
+ * planned as a scan of all runs. Of 1.4 ms for one run, 1.0 is planning (0.4 prepared; ten runs 2.7 and 0.9,
+ * a thousand 70). `jsonb_populate_record` reads the state as a row of its table, whatever type the host's
+ * column of types has. Each `offset 0` keeps PostgreSQL from taking the select into the one around it, which
+ * would read the clock several times. The sub-selects are run again, clock and all, when the row was changed
+ * by somebody whom the update waited for; so is the condition.
  */
 export function enterOnPostgres(scope: Scope, parameter: Parameter, shape: StateChangeShape): RawBuilder<object> {
   const { dialect, tables } = scope
@@ -86,7 +88,10 @@ export function enterOnPostgres(scope: Scope, parameter: Parameter, shape: State
     ${shape.isLocking ? unchangedRuns(parameter('ids')) : sql``}`
 }
 
-/** SQLite: inserts the states that runs are about to enter, if they are as expected. They go first, since a run's refers to them. */
+/**
+ * SQLite: inserts the states that runs are about to enter, if they are as expected. They go first, since a
+ * run's refers to them.
+ */
 export function insertOnSqlite(scope: Scope, parameter: Parameter, shape: StateChangeShape): RawBuilder<object> {
   const { dialect, tables } = scope
   const change = sql`given.value`
@@ -127,14 +132,15 @@ export function enterOnSqlite({ dialect, tables }: Scope, parameter: Parameter):
 }
 
 /**
- * Several runs without a transaction are locked first, all of them or the statement changes nothing: it never waits with a lock in its
- * hands, so it is in no circle of those who wait.
+ * Several runs without a transaction are locked first, all of them or the statement changes nothing: it never
+ * waits with a lock in its hands, so it is in no circle of those who wait.
  *
- * Tried on PostgreSQL 18, 16 callers with ten of 40 runs each, in random order, beside claims, releases, host transactions and foreign
- * keys' `for key share`: a lock that waits, `for no key update` in the order of ids, ended in 40P01, 15 of 110 beside `for key share`, though
- * none in 3,300 without it: where a row's lock is shared with one of those, the update of the same statement waits for its own place in
- * the queue of that row. `for update` shares with nobody: none in 6,000, but what waits for foreign keys' locks can wait in a circle
- * with a host. So it does not wait: `skip locked`.
+ * Tried on PostgreSQL 18, 16 callers with ten of 40 runs each, in random order, beside claims, releases, host
+ * transactions and foreign keys' `for key share`: a lock that waits, `for no key update` in the order of ids,
+ * ended in 40P01, 15 of 110 beside `for key share`, though none in 3,300 without it: where a row's lock is
+ * shared with one of those, the update of the same statement waits for its own place in the queue of that
+ * row. `for update` shares with nobody: none in 6,000, but what waits for foreign keys' locks can wait in a
+ * circle with a host. So it does not wait: `skip locked`.
  */
 function lockedRuns({ tables }: Scope, ids: Fragment): Fragment {
   return sql`locked as materialized (

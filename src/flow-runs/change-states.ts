@@ -25,8 +25,8 @@ export interface StateChangeOptions {
   /** Every run has to be in one of these. */
   readonly expectedStateTypes?: readonly StateType[] | undefined
   /**
-   * PostgreSQL: whether several runs are not locked yet. Then nothing is changed unless all of them are there and nobody has locked one:
-   * in one statement, they cannot be waited for safely.
+   * PostgreSQL: whether several runs are not locked yet. Then nothing is changed unless all of them are there
+   * and nobody has locked one: in one statement, they cannot be waited for safely.
    */
   readonly lock?: boolean
 }
@@ -34,15 +34,19 @@ export interface StateChangeOptions {
 /** What became of changes. */
 export interface ChangedStates {
   readonly changed: FlowRun[]
-  /** Those that are not as expected, if `lock` was asked for and all were locked; else they are to be looked up. */
+  /**
+   * Those that are not as expected, if `lock` was asked for and all were locked; else they are to be looked
+   * up.
+   */
   readonly conflicts: FoundState[]
 }
 
 type ChangedRow = FoundState & { readonly record: string | null }
 
 /**
- * Puts runs in states, and returns those that changed, as they now are, in the order asked: not those that are missing, or not as expected. On
- * PostgreSQL it is one statement; on SQLite three, to be made {@link atomically}.
+ * Puts runs in states, and returns those that changed, as they now are, in the order asked: not those that
+ * are missing, or not as expected. On PostgreSQL it is one statement; on SQLite three, to be made
+ * {@link atomically}.
  */
 export async function changeStates(
   scope: Scope,
@@ -87,7 +91,10 @@ export async function changeStates(
   }
 }
 
-/** SQLite holds anything in any column. What a change would write over has to be readable; the rest is read when it is made. */
+/**
+ * SQLite holds anything in any column. What a change would write over has to be readable; the rest is read
+ * when it is made.
+ */
 async function checkReadable({ db, dialect, tables }: Scope, ids: readonly string[]): Promise<void> {
   const { rows } = await sql<{ id: string } & Record<string, unknown>>`
     select run.id, run.state_timestamp, run.next_scheduled_start_time, run.end_time
@@ -98,7 +105,10 @@ async function checkReadable({ db, dialect, tables }: Scope, ids: readonly strin
   }
 }
 
-/** A change as the statements read it; an absent time is that of the clock. On SQLite it is that of the process. */
+/**
+ * A change as the statements read it; an absent time is that of the clock. On SQLite it is that of the
+ * process.
+ */
 function encoded(
   { dialect }: Scope,
   { type, name, timestamp, scheduledTime, message, expectedStateId }: StateChange,
@@ -122,8 +132,9 @@ function encoded(
 }
 
 /**
- * Runs a change of states so that all of it happens or nothing. On SQLite a row may turn out not to be readable when it was written: then
- * the change is undone in a transaction of the caller's too, which may go on.
+ * Runs a change of states so that all of it happens or nothing. On SQLite a row may turn out not to be
+ * readable when it was written: then the change is undone in a transaction of the caller's too, which may go
+ * on.
  */
 export async function atomically<T>(scope: Scope, run: (scope: Scope) => Promise<T>): Promise<T> {
   if (scope.dialect === 'postgres' || !scope.isTransaction) return await transact(scope, run)

@@ -13,16 +13,18 @@ export interface CreatedFlowRun {
 /**
  * Creates a flow run, with its first state in `flow_run_state`, as {@link createFlowRuns} does many.
  *
- * A run whose idempotency key its flow already has is not created: the run that has it is returned in its place.
+ * A run whose idempotency key its flow already has is not created: the run that has it is returned in its
+ * place.
  *
  * @param options - `now`: what time it is. Default: the clock.
- * @throws {InvalidInputError} when the input is not valid, has an `idempotencyKey` without a `flowId`, or asks for an id that
- *   is taken.
+ * @throws {InvalidInputError} when the input is not valid, has an `idempotencyKey` without a `flowId`, or
+ *   asks for an id that is taken.
  * @throws {WorkQueueNotFoundError} when there is no queue `workQueueId`. Nothing was created.
  *
  * @example
  * ```ts
- * const { flowRun, created } = await createFlowRun(db, { workQueueId: queue.id, flowId: run.flowId, idempotencyKey: '2035-01-01' })
+ * const once = { workQueueId: queue.id, flowId: run.flowId, idempotencyKey: '2035-01-01' }
+ * const { flowRun, created } = await createFlowRun(db, once)
  * ```
  */
 export async function createFlowRun<DB extends RequiredTables>(

@@ -35,18 +35,21 @@ const BATCH_SIZE = 500
  * A run is SCHEDULED unless its input says otherwise, and due at once unless its input says when. A run whose
  * idempotency key its flow already has is not created: the run that has it is returned in its place.
  *
- * A run that is given the name of a queue and no `workQueueId` belongs to the queue of that name in the pool `default-agent-pool`, and is
- * stored with its id when it is there. Else it keeps the name alone, and waits for such a queue, also with `workQueueId: null`.
+ * A run that is given the name of a queue and no `workQueueId` belongs to the queue of that name in the pool
+ * `default-agent-pool`, and is stored with its id when it is there. Else it keeps the name alone, and waits
+ * for such a queue, also with `workQueueId: null`.
  *
  * @param options - `now`: what time it is. Default: the clock.
  * @returns The runs, in the order of the inputs.
- * @throws {InvalidInputError} when an input is not valid, has an `idempotencyKey` without a `flowId`, or asks for an id
- *   that is taken.
+ * @throws {InvalidInputError} when an input is not valid, has an `idempotencyKey` without a `flowId`, or asks
+ *   for an id that is taken.
  * @throws {WorkQueueNotFoundError} when there is no queue `workQueueId`. Nothing was created.
  *
  * @example
  * ```ts
- * const [run] = await createFlowRuns(db, [{ name: 'nightly', workQueueId: queue.id, nextScheduledStartTime: new Date() }])
+ * const nextScheduledStartTime = addMinutes(now, 5)
+ * const nightly = { name: 'nightly', workQueueId: queue.id, nextScheduledStartTime }
+ * const [run] = await createFlowRuns(db, [nightly])
  * ```
  */
 export async function createFlowRuns<DB extends RequiredTables>(
@@ -65,7 +68,8 @@ export async function createFlowRuns<DB extends RequiredTables>(
 }
 
 /**
- * Inserts runs with their first states, in a transaction, and returns them in the order of the inputs, with whether each was created.
+ * Inserts runs with their first states, in a transaction, and returns them in the order of the inputs, with
+ * whether each was created.
  *
  * @param pathOf - Where an input has its id, for the issue that says that it is taken.
  */
@@ -149,8 +153,9 @@ function toFlowRun(input: FlowRunCreate, queues: LockedQueues, now: Date): FlowR
 }
 
 /**
- * Inserts the runs and returns the ids of those whose idempotency key and id were not taken. They are inserted in the order of
- * their keys, so that two sessions that insert the same keys never wait for each other in a circle.
+ * Inserts the runs and returns the ids of those whose idempotency key and id were not taken. They are
+ * inserted in the order of their keys, so that two sessions that insert the same keys never wait for each
+ * other in a circle.
  */
 async function insertRuns({ db, dialect }: Scope, runs: readonly FlowRun[]): Promise<Set<string>> {
   // The default of Prefect's own column is one that Prefect cannot read back on SQLite.
@@ -205,7 +210,10 @@ async function findByIdempotencyKey(scope: Scope, runs: readonly FlowRun[]): Pro
   return new Map(found.map((run) => [keyOf(run), run]))
 }
 
-/** The run has one of the keys, each looked up with its flow: as two lists, SQLite looked up every flow with every key. */
+/**
+ * The run has one of the keys, each looked up with its flow: as two lists, SQLite looked up every flow with
+ * every key.
+ */
 function hasAnyKey({ dialect, tables }: Scope, keys: readonly (readonly (string | null)[])[]): Condition {
   const json = JSON.stringify(keys)
   return dialect === 'postgres'

@@ -7,13 +7,19 @@ import type { FlowRun } from '../model/flow-run.js'
 import type { Scope } from '../session.js'
 import { type InsertedState, insertStates } from './insert-states.js'
 
-/** A state that many runs enter at once: one before a run is started, so that it changes nothing but the run's state. */
+/**
+ * A state that many runs enter at once: one before a run is started, so that it changes nothing but the run's
+ * state.
+ */
 export interface WaitingState {
   readonly type: 'SCHEDULED' | 'PENDING'
   readonly name?: string
 }
 
-/** When the run is due. Prefect forgets the next start time of a run that leaves SCHEDULED, and remembers the expected one. */
+/**
+ * When the run is due. Prefect forgets the next start time of a run that leaves SCHEDULED, and remembers the
+ * expected one.
+ */
 const startTime = sql`coalesce(flow_run.next_scheduled_start_time, flow_run.expected_start_time)`
 
 /**
@@ -59,7 +65,10 @@ export async function enterStates(
   return runs.map((run) => entered.get(run.id)).filter((run) => run !== undefined)
 }
 
-/** The states by run, as a table to join. It travels as one parameter, so that a statement's text does not depend on its size. */
+/**
+ * The states by run, as a table to join. It travels as one parameter, so that a statement's text does not
+ * depend on its size.
+ */
 function asTable(states: ReadonlyMap<string, InsertedState>, dialect: Dialect): RawBuilder<unknown> {
   const list = Array.from(states, ([flowRunId, { id, stored }]) => [flowRunId, id, stored.timestamp, stored.updated])
   const json = JSON.stringify(list)

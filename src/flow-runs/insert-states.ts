@@ -33,7 +33,8 @@ export interface InsertedState {
 }
 
 /**
- * Inserts the rows of `flow_run_state`, and returns each run's new state. Runs that had a state before must be locked.
+ * Inserts the rows of `flow_run_state`, and returns each run's new state. Runs that had a state before must
+ * be locked.
  *
  * @param now - Default: the clock.
  */
@@ -76,8 +77,8 @@ export async function insertStates(
 }
 
 /**
- * What Prefect keeps with a state, as far as it concerns the queues. Its orchestration reads the scheduled time of PENDING too: a run
- * that was claimed before it is due is told to wait when it is to be RUNNING.
+ * What Prefect keeps with a state, as far as it concerns the queues. Its orchestration reads the scheduled
+ * time of PENDING too: a run that was claimed before it is due is told to wait when it is to be RUNNING.
  */
 function stateDetails({ flowRunId, type, scheduledTime }: NewState): Record<string, unknown> {
   const isWaiting = type === 'SCHEDULED' || type === 'PENDING'
@@ -87,15 +88,18 @@ function stateDetails({ flowRunId, type, scheduledTime }: NewState): Record<stri
   }
 }
 
-/** A time with its microseconds, as it goes back in a parameter: on PostgreSQL as JSON has it, which is ISO 8601 in every DateStyle. */
+/**
+ * A time with its microseconds, as it goes back in a parameter: on PostgreSQL as JSON has it, which is ISO
+ * 8601 in every DateStyle.
+ */
 function exactly(column: 'timestamp' | 'updated', dialect: Dialect): RawBuilder<string> {
   return dialect === 'postgres' ? sql`to_json(${sql.ref(column)}) #>> '{}'` : sql`${sql.ref(column)}`
 }
 
 /**
- * When the state was entered: at the time that is asked for, but after every state that the run had before. So history is in order,
- * whatever clocks say and however many states are entered at one time, and unique on run and timestamp, as the table is: it keeps
- * microseconds, of which a `Date` has lost the last digits.
+ * When the state was entered: at the time that is asked for, but after every state that the run had before.
+ * So history is in order, whatever clocks say and however many states are entered at one time, and unique on
+ * run and timestamp, as the table is: it keeps microseconds, of which a `Date` has lost the last digits.
  */
 function timestampOf(
   { dialect, tables }: Scope,

@@ -22,8 +22,8 @@ export function nameAlone({ workQueueId, workQueueName }: FlowRunCreate): string
 }
 
 /**
- * Holds the queues that inputs name, in id order as everywhere. Those that are given by id have to exist; one that is given by
- * name alone may be missing.
+ * Holds the queues that inputs name, in id order as everywhere. Those that are given by id have to exist; one
+ * that is given by name alone may be missing.
  */
 export async function lockQueues(scope: Scope, inputs: readonly FlowRunCreate[]): Promise<LockedQueues> {
   const { db, dialect, tables } = scope

@@ -20,11 +20,11 @@ export interface RetryFlowRunOptions extends NowOption {
 const optionsSchema = z.strictObject({ scheduledTime: timeSchema.optional(), ...nowShape })
 
 /**
- * Makes a flow run that has ended wait again: it becomes SCHEDULED, named `AwaitingRetry`, and polls and claims of its queue hand it out. Its
- * count of attempts, its first start and its history stay.
+ * Makes a flow run that has ended wait again: it becomes SCHEDULED, named `AwaitingRetry`, and polls and
+ * claims of its queue hand it out. Its count of attempts, its first start and its history stay.
  *
- * A run whose policy says that it is retried inside the process that ran it (`retry_type`: `in_process`), and that polls of a pool therefore
- * leave out, is from now on to be rescheduled.
+ * A run whose policy says that it is retried inside the process that ran it (`retry_type`: `in_process`), and
+ * that polls of a pool therefore leave out, is from now on to be rescheduled.
  *
  * @returns The run as it now is.
  * @throws {InvalidInputError} when an argument is not valid.

@@ -11,11 +11,14 @@ import { readStatesOfRuns } from './read-states-of-runs.js'
 /** Under what conditions a run changes its state. */
 export interface SetFlowRunStateOptions extends NowOption {
   /**
-   * The fence: the change happens only if the run is still in the very state that has this id. It is the `stateId` of a run as it was
-   * claimed or last changed. Default: in any.
+   * The fence: the change happens only if the run is still in the very state that has this id. It is the
+   * `stateId` of a run as it was claimed or last changed. Default: in any.
    */
   expectedStateId?: string | undefined
-  /** The change happens only if the run's state is of one of these types. Default: of any, or none. An empty list: never. */
+  /**
+   * The change happens only if the run's state is of one of these types. Default: of any, or none. An empty
+   * list: never.
+   */
   expectedStateTypes?: readonly StateType[] | undefined
 }
 
@@ -28,13 +31,15 @@ const optionsSchema = z.strictObject({
 /**
  * Puts a flow run in a state, and keeps the state in `flow_run_state`.
  *
- * Any state may follow any other: what transitions are allowed is the host's to say. RUNNING counts an attempt and sets the start
- * time the first time, a terminal state sets the end time, SCHEDULED takes `scheduledTime`. The next scheduled start time stays
- * until SCHEDULED sets another. The time spent in RUNNING is added to the column `total_run_time`. No state is stamped before the one
- * before it, whatever `timestamp` and `now` say.
+ * Any state may follow any other: what transitions are allowed is the host's to say. RUNNING counts an
+ * attempt and sets the start time the first time, a terminal state sets the end time, SCHEDULED takes
+ * `scheduledTime`. The next scheduled start time stays until SCHEDULED sets another. The time spent in
+ * RUNNING is added to the column `total_run_time`. No state is stamped before the one before it, whatever
+ * `timestamp` and `now` say.
  *
- * Every state has its own id, and a claimed or changed run carries it as `stateId`. A claimer that names it, as `expectedStateId`, can
- * neither start nor end a run whose claim was given back meanwhile, and which is another's by now.
+ * Every state has its own id, and a claimed or changed run carries it as `stateId`. A claimer that names it,
+ * as `expectedStateId`, can neither start nor end a run whose claim was given back meanwhile, and which is
+ * another's by now.
  *
  * On PostgreSQL it is one statement, which needs no transaction.
  *
@@ -45,8 +50,10 @@ const optionsSchema = z.strictObject({
  *
  * @example
  * ```ts
- * const running = await setFlowRunState(db, run.id, { type: 'RUNNING' }, { expectedStateId: run.stateId ?? undefined })
- * await setFlowRunState(db, run.id, { type: 'SCHEDULED', name: 'AwaitingRetry', scheduledTime: addMinutes(now, 5) })
+ * const expectedStateId = run.stateId ?? undefined
+ * const running = await setFlowRunState(db, run.id, { type: 'RUNNING' }, { expectedStateId })
+ * const scheduledTime = addMinutes(now, 5)
+ * await setFlowRunState(db, run.id, { type: 'SCHEDULED', name: 'AwaitingRetry', scheduledTime })
  * ```
  */
 export async function setFlowRunState<DB extends RequiredTables>(
@@ -68,8 +75,8 @@ export async function setFlowRunState<DB extends RequiredTables>(
 }
 
 /**
- * Puts one run in a state, or says why not. What it was in instead is looked up only then: its row, as the statement waits for it, is not
- * what the statement's snapshot has.
+ * Puts one run in a state, or says why not. What it was in instead is looked up only then: its row, as the
+ * statement waits for it, is not what the statement's snapshot has.
  */
 export async function changeState(scope: Scope, change: StateChange, options: StateChangeOptions): Promise<FlowRun> {
   const { id, expectedStateId } = change

@@ -13,7 +13,10 @@ import { readStatesOfRuns } from './read-states-of-runs.js'
 export interface FlowRunStateChange extends FlowRunStateInput {
   /** The run. */
   id: string
-  /** The fence: the change happens only if the run is still in the very state that has this id. Default: in any. */
+  /**
+   * The fence: the change happens only if the run is still in the very state that has this id. Default: in
+   * any.
+   */
   expectedStateId?: string | undefined
 }
 
@@ -49,12 +52,14 @@ const changesSchema = z
 const BATCH_SIZE = 1000
 
 /**
- * Puts many flow runs in states, each in its own, as {@link setFlowRunState} does one: all in one transaction. A run that is missing, or not
- * in the state that its change expects, is passed over and named; all others change.
+ * Puts many flow runs in states, each in its own, as {@link setFlowRunState} does one: all in one
+ * transaction. A run that is missing, or not in the state that its change expects, is passed over and named;
+ * all others change.
  *
- * It takes a few statements for each thousand runs. The runs are locked in the order of their ids, so that two such calls never wait for each
- * other in a circle. On PostgreSQL, up to a thousand changes are one statement, which needs no transaction around it; more follow only
- * where a run is locked by somebody, or passed over.
+ * It takes a few statements for each thousand runs. The runs are locked in the order of their ids, so that
+ * two such calls never wait for each other in a circle. On PostgreSQL, up to a thousand changes are one
+ * statement, which needs no transaction around it; more follow only where a run is locked by somebody, or
+ * passed over.
  *
  * @param changes - Each id at most once.
  * @param options - `now`: what time it is. Default: the clock.
@@ -84,8 +89,8 @@ export async function setFlowRunStates<DB extends RequiredTables>(
 }
 
 /**
- * PostgreSQL: makes changes in one statement, outside a transaction. `undefined` when nothing was changed, since a run is locked by somebody,
- * and has to be waited for, or is missing.
+ * PostgreSQL: makes changes in one statement, outside a transaction. `undefined` when nothing was changed,
+ * since a run is locked by somebody, and has to be waited for, or is missing.
  */
 async function changeAtOnce(
   scope: Scope,

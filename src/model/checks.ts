@@ -5,9 +5,9 @@ import { findJsonProblems, type JsonObject } from './json.js'
 /** The largest integer that PostgreSQL's `integer` holds. */
 export const MAX_INTEGER: number = 2 ** 31 - 1
 
-// The building blocks of the input schemas. What a database would refuse is refused here, so that both give the same answer
-// and a caller's transaction is never lost to it: PostgreSQL has no NUL in text and no lone surrogates, Prefect's times end in
-// year 9999.
+// The building blocks of the input schemas. What a database would refuse is refused here, so that both give
+// the same answer and a caller's transaction is never lost to it: PostgreSQL has no NUL in text and no lone
+// surrogates, Prefect's times end in year 9999.
 
 /** Text that both databases store as it is. */
 export const textSchema: z.ZodType<string, string> = z
@@ -15,7 +15,9 @@ export const textSchema: z.ZodType<string, string> = z
   .refine((value) => !value.includes('\0'), 'must not contain NUL characters')
   .refine((value) => value.isWellFormed(), 'must not contain lone surrogates')
 
-/** PostgreSQL's B-trees hold no entry above 2,704 bytes, and some hold an id besides. SQLite's would take any. */
+/**
+ * PostgreSQL's B-trees hold no entry above 2,704 bytes, and some hold an id besides. SQLite's would take any.
+ */
 const MAX_INDEXED_BYTES = 2000
 
 /** Text that an index holds, ours or one of Prefect's own tables. */
@@ -37,8 +39,8 @@ export const nameSchema: z.ZodType<string, string> = labelSchema.refine(
 )
 
 /**
- * The name of a new pool. Source: `NonEmptyishName` of Prefect's `types.names`; a row with another name fails every list of
- * pools in Prefect.
+ * The name of a new pool. Source: `NonEmptyishName` of Prefect's `types.names`; a row with another name fails
+ * every list of pools in Prefect.
  */
 export const poolNameSchema: z.ZodType<string, string> = nameSchema.refine(
   (value) => value.trim() === '' || /[^\s'"]/.test(value),
@@ -65,8 +67,8 @@ export const timeSchema: z.ZodType<Date, Date> = z
 const isoTime = z.iso.datetime({ offset: true })
 
 /**
- * A time of an input: a {@link timeSchema}, or ISO 8601 text with an offset, as HTTP bodies have it. What is below
- * milliseconds is cut off.
+ * A time of an input: a {@link timeSchema}, or ISO 8601 text with an offset, as HTTP bodies have it. What is
+ * below milliseconds is cut off.
  */
 export const inputTimeSchema: z.ZodType<Date, Date | string> = z
   .custom<Date | string>(
@@ -87,8 +89,8 @@ export const jsonObjectSchema: z.ZodType<JsonObject, JsonObject> = z
   })
 
 /**
- * A JSON object that Prefect reads as an object of a class: on a member of another kind it would fail, until somebody
- * repairs the row.
+ * A JSON object that Prefect reads as an object of a class: on a member of another kind it would fail, until
+ * somebody repairs the row.
  *
  * @param members - What may be under which key.
  * @param others - What may be under any other key. Without it, no other key may be.
@@ -111,8 +113,8 @@ export function jsonObjectOf(
 /** What every function takes that needs the time. */
 export interface NowOption {
   /**
-   * What time it is. Default: the clock of the database on PostgreSQL, so that servers whose clocks differ agree, and of the process on
-   * SQLite, read when the function holds its locks. Give it in tests only.
+   * What time it is. Default: the clock of the database on PostgreSQL, so that servers whose clocks differ
+   * agree, and of the process on SQLite, read when the function holds its locks. Give it in tests only.
    */
   now?: Date | undefined
 }
@@ -157,8 +159,8 @@ export const pageShape: {
 } = { limit: countSchema.optional(), offset: countSchema.optional() }
 
 /**
- * The schema of an input: an object of zod's, so that a host can `omit` from it and `extend` it. Where the input has a time, it
- * takes ISO 8601 text with an offset too.
+ * The schema of an input: an object of zod's, so that a host can `omit` from it and `extend` it. Where the
+ * input has a time, it takes ISO 8601 text with an offset too.
  */
 export type InputSchema<T> = z.ZodObject<{ [K in keyof T]-?: PropertySchema<T, K> }, z.core.$strict>
 

@@ -46,7 +46,10 @@ export interface FlowRun {
   /** How often the run was RUNNING. */
   runCount: number
   expectedStartTime: Date | null
-  /** When the run is due. A run without one is due at no time: only polls without `scheduledBefore` hand it out, after the others. */
+  /**
+   * When the run is due. A run without one is due at no time: only polls without `scheduledBefore` hand it
+   * out, after the others.
+   */
   nextScheduledStartTime: Date | null
   startTime: Date | null
   endTime: Date | null
@@ -134,8 +137,8 @@ const labelsSchema = jsonObjectOf(
 )
 
 /**
- * Source: `FlowRunPolicy` of Prefect's `schemas.core`, which ignores other keys, and takes `retry_delay_seconds` for a
- * `retry_delay` that is not there.
+ * Source: `FlowRunPolicy` of Prefect's `schemas.core`, which ignores other keys, and takes
+ * `retry_delay_seconds` for a `retry_delay` that is not there.
  */
 const empiricalPolicySchema = jsonObjectOf(
   {
@@ -160,17 +163,19 @@ export interface FlowRunCreate {
   id?: string | undefined
   /** Any text of at most 2,000 bytes. Default, also for empty text: made of the id. */
   name?: string | undefined
-  /** Needed with `idempotencyKey`. Default: a new id, which a live Prefect refuses, since it knows its flows. */
+  /**
+   * Needed with `idempotencyKey`. Default: a new id, which a live Prefect refuses, since it knows its flows.
+   */
   flowId?: string | undefined
   deploymentId?: string | null | undefined
   /**
-   * The queue the run belongs to. Default: the one of the name `workQueueName` in the default agent pool, if there is one. `null`: no id is
-   * stored, only the name.
+   * The queue the run belongs to. Default: the one of the name `workQueueName` in the default agent pool, if
+   * there is one. `null`: no id is stored, only the name.
    */
   workQueueId?: string | null | undefined
   /**
-   * Without `workQueueId`, the run belongs to the queue of this name in the pool `default-agent-pool`, now or as soon as there is one, and
-   * to no other. With it, default: that queue's name.
+   * Without `workQueueId`, the run belongs to the queue of this name in the pool `default-agent-pool`, now or
+   * as soon as there is one, and to no other. With it, default: that queue's name.
    */
   workQueueName?: string | null | undefined
   /** Default: SCHEDULED. `null`: no state yet. */
@@ -184,8 +189,8 @@ export interface FlowRunCreate {
   /** Default: `nextScheduledStartTime`. */
   expectedStartTime?: Date | null | undefined
   /**
-   * When the run is due. Default: at once for a SCHEDULED run, else none. `null`: at no time; then only polls and claims
-   * of every SCHEDULED run hand it out, after the others.
+   * When the run is due. Default: at once for a SCHEDULED run, else none. `null`: at no time; then only polls
+   * and claims of every SCHEDULED run hand it out, after the others.
    */
   nextScheduledStartTime?: Date | null | undefined
   startTime?: Date | null | undefined
@@ -205,9 +210,9 @@ export interface FlowRunCreate {
   /** Default: `{}`. */
   jobVariables?: JsonObject | null | undefined
   /**
-   * Prefect's: the integers `retries`, `retry_delay` and `max_retries`, the number `retry_delay_seconds`, the texts
-   * `pause_keys`, the boolean `resuming`, the `retry_type` `in_process` or `reschedule`; other keys are not looked at.
-   * Default: `{}`.
+   * Prefect's: the integers `retries`, `retry_delay` and `max_retries`, the number `retry_delay_seconds`, the
+   * texts `pause_keys`, the boolean `resuming`, the `retry_type` `in_process` or `reschedule`; other keys are
+   * not looked at. Default: `{}`.
    */
   empiricalPolicy?: JsonObject | undefined
   /** Default: false. */

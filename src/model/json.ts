@@ -1,16 +1,19 @@
 /** A JSON object. */
 export type JsonObject = Record<string, unknown>
 
-// JSON is looked through and written in time and space linear in its size, whatever its depth: when each part was
-// written on a separate line, indented, 200 KB of JSON 490 levels deep took 100 MB and seconds, and 2.4 MB could not
-// be written at all.
+// JSON is looked through and written in time and space linear in its size, whatever its depth: when each part
+// was written on a separate line, indented, 200 KB of JSON 490 levels deep took 100 MB and seconds, and 2.4
+// MB could not be written at all.
 
-/** SQLite's JSON functions go no deeper than 1,000 levels, and `JSON.stringify` runs out of stack some thousands later. */
+/**
+ * SQLite's JSON functions go no deeper than 1,000 levels, and `JSON.stringify` runs out of stack some
+ * thousands later.
+ */
 const MAX_LEVELS = 500
 
 /**
- * The largest {@link weightOf} JSON. PostgreSQL takes none whose parts have 2^28 bytes, and V8 no text of 2^29
- * characters, which text of 2^28 bytes may come to when each character is escaped.
+ * The largest {@link weightOf} JSON. PostgreSQL takes none whose parts have 2^28 bytes, and V8 no text of
+ * 2^29 characters, which text of 2^28 bytes may come to when each character is escaped.
  */
 const MAX_WEIGHT = 255 * 2 ** 20
 
@@ -34,8 +37,9 @@ interface Level {
 }
 
 /**
- * What keeps a value from being a JSON object that both databases store: at most a hundred problems, each with its
- * place, and how many there are more. A value that is nested too deep, as is every circle, or too large is one problem.
+ * What keeps a value from being a JSON object that both databases store: at most a hundred problems, each
+ * with its place, and how many there are more. A value that is nested too deep, as is every circle, or too
+ * large is one problem.
  */
 export function findJsonProblems(value: unknown): { problems: JsonProblem[]; more: number } {
   if (!isPlainObject(value)) return only('must be a JSON object')

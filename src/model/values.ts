@@ -2,9 +2,9 @@ import { type RawBuilder, sql } from 'kysely'
 import type { Dialect } from './dialect.js'
 import { toPythonJson } from './json.js'
 
-// How values are stored, in the formats that Prefect 3 uses itself: on SQLite, times are text with a blank and six digits, booleans
-// are 0 and 1, JSON is text as Python writes it. Reading is tolerant, because hosts override type parsers (pg `types`,
-// better-sqlite3 safe integers) and Prefect writes microseconds.
+// How values are stored, in the formats that Prefect 3 uses itself: on SQLite, times are text with a blank
+// and six digits, booleans are 0 and 1, JSON is text as Python writes it. Reading is tolerant, because hosts
+// override type parsers (pg `types`, better-sqlite3 safe integers) and Prefect writes microseconds.
 
 // The first and the last moment that Prefect, and SQLite, have.
 const FIRST_MOMENT = Date.parse('0001-01-01T00:00:00.000Z')
@@ -13,15 +13,18 @@ const LAST_MOMENT = Date.parse('9999-12-31T23:59:59.999Z')
 /** The ends of `Date`, which stand for `infinity` and `-infinity`. */
 const END_OF_DATE = 8_640_000_000_000_000
 
-/** The time itself, or the nearest that Prefect can read: what is further out, and `infinity`, is the end of year 9999 to it. */
+/**
+ * The time itself, or the nearest that Prefect can read: what is further out, and `infinity`, is the end of
+ * year 9999 to it.
+ */
 export function withinYears(time: Date): Date {
   return new Date(Math.min(LAST_MOMENT, Math.max(FIRST_MOMENT, time.getTime())))
 }
 
 /**
- * A time as it is stored. On SQLite all have the same length, so that their text order is their time order. On PostgreSQL it is ISO
- * 8601, which no DateStyle reads otherwise; what no input can say, but a stored value, goes back as it was: `infinity`, years with
- * five digits, and years before the first.
+ * A time as it is stored. On SQLite all have the same length, so that their text order is their time order.
+ * On PostgreSQL it is ISO 8601, which no DateStyle reads otherwise; what no input can say, but a stored
+ * value, goes back as it was: `infinity`, years with five digits, and years before the first.
  */
 export function encodeTime(time: Date, dialect: Dialect): string {
   if (dialect === 'sqlite') {
@@ -36,9 +39,10 @@ export function encodeTime(time: Date, dialect: Dialect): string {
 }
 
 /**
- * How a time is selected so that {@link decodeTime} reads it: on PostgreSQL as seconds since 1970, as text. Nothing that a host or a
- * server sets touches that: not DateStyle, not the time zone (whose offsets may have seconds, and end after year 9999), not the
- * driver's type parsers. It costs no more than the column (10 runs of 7 times: 0.18 ms both, as JSON too, by `to_char` 0.22).
+ * How a time is selected so that {@link decodeTime} reads it: on PostgreSQL as seconds since 1970, as text.
+ * Nothing that a host or a server sets touches that: not DateStyle, not the time zone (whose offsets may have
+ * seconds, and end after year 9999), not the driver's type parsers. It costs no more than the column (10 runs
+ * of 7 times: 0.18 ms both, as JSON too, by `to_char` 0.22).
  *
  * @param time - An expression of SQL. Never anything of a caller's.
  */
@@ -52,8 +56,9 @@ const ISO =
   /^(\d{4,6})-(\d\d)-(\d\d)(?:[ T](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,3})\d*)?)?)? ?(?:Z|([+-])(\d\d):?(\d\d)?:?(\d\d)?)?( BC)?$/i
 
 /**
- * A time that was selected by {@link timeAsText}, or is in ISO 8601: Prefect's on SQLite (a blank, UTC, no zone), and what JSON has on
- * PostgreSQL. What is finer than a millisecond is cut off, never rounded up. `infinity`, and what no `Date` reaches, is an end of `Date`.
+ * A time that was selected by {@link timeAsText}, or is in ISO 8601: Prefect's on SQLite (a blank, UTC, no
+ * zone), and what JSON has on PostgreSQL. What is finer than a millisecond is cut off, never rounded up.
+ * `infinity`, and what no `Date` reaches, is an end of `Date`.
  *
  * @throws {RangeError} when it is no time.
  */
@@ -63,7 +68,8 @@ export function decodeTime(value: unknown): Date {
   return new Date(Math.min(END_OF_DATE, Math.max(-END_OF_DATE, milliseconds)))
 }
 
-// What a run from PostgreSQL has up to seven of. Days that some months do not have are looked at as all else is.
+// What a run from PostgreSQL has up to seven of. Days that some months do not have are looked at as all else
+// is.
 const USUAL = /^(?!0000)\d{4}-\d\d-(?:[01]\d|2[0-8])T(?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d{3,6})?\+00:00$/
 
 function parseTime(text: string): number {
@@ -139,8 +145,8 @@ export function decodeInteger(value: unknown): number {
 }
 
 /**
- * JSON as it is stored. On PostgreSQL it travels as text and is cast there, which is right for drivers that would encode a
- * `jsonb` parameter a second time. On SQLite it is spelled as Python's `json.dumps` spells it.
+ * JSON as it is stored. On PostgreSQL it travels as text and is cast there, which is right for drivers that
+ * would encode a `jsonb` parameter a second time. On SQLite it is spelled as Python's `json.dumps` spells it.
  */
 export function encodeJson(value: unknown, dialect: Dialect): RawBuilder<string> | string {
   return dialect === 'postgres'
@@ -148,7 +154,10 @@ export function encodeJson(value: unknown, dialect: Dialect): RawBuilder<string>
     : toPythonJson(value)
 }
 
-/** JSON as it is read: text, or parsed already by the driver. Our columns hold objects and arrays, never bare strings. */
+/**
+ * JSON as it is read: text, or parsed already by the driver. Our columns hold objects and arrays, never bare
+ * strings.
+ */
 export function decodeJson<T>(value: unknown): T {
   return (typeof value === 'string' ? JSON.parse(value) : value) as T
 }

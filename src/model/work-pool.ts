@@ -128,7 +128,9 @@ export const workPoolCreateSchema: InputSchema<WorkPoolCreate> = z.strictObject(
   storageConfiguration: storageConfigurationSchema.optional(),
 })
 
-/** What to change of a work pool. Absent keys change nothing, `null` clears. A pool keeps its name and type. */
+/**
+ * What to change of a work pool. Absent keys change nothing, `null` clears. A pool keeps its name and type.
+ */
 export interface WorkPoolUpdate {
   description?: string | null | undefined
   baseJobTemplate?: JsonObject | undefined

@@ -20,8 +20,8 @@ export interface FilterQueuePoll extends QueuePoll {
 }
 
 /**
- * The runs that a queue with a tag filter may start, whatever their queue. Deprecated in Prefect; kept for databases that still
- * have such queues.
+ * The runs that a queue with a tag filter may start, whatever their queue. Deprecated in Prefect; kept for
+ * databases that still have such queues.
  *
  * Source: `_legacy_get_runs_in_work_queue` of Prefect's `models.work_queues`.
  */

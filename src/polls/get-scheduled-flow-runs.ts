@@ -32,23 +32,27 @@ const optionsSchema = z.strictObject({
 /**
  * Polls work pools: reads the runs that may start now, over all of their queues, and changes nothing.
  *
- * These are the due runs of unpaused queues of unpaused pools, within each queue's and each pool's open slots (PENDING and RUNNING
- * runs occupy, those of paused queues too), by queue priority, then start time (those without one last), then id; at most
- * `limit`. Runs belong to a queue by `workQueueId` here: a name does not determine the pool. Runs that wait for a retry inside their
- * process are left out. Queues are ordered by priority also across several pools.
+ * These are the due runs of unpaused queues of unpaused pools, within each queue's and each pool's open slots
+ * (PENDING and RUNNING runs occupy, those of paused queues too), by queue priority, then start time (those
+ * without one last), then id; at most `limit`. Runs belong to a queue by `workQueueId` here: a name does not
+ * determine the pool. Runs that wait for a retry inside their process are left out. Queues are ordered by
+ * priority also across several pools.
  *
- * One statement. Outside a transaction it writes and locks nothing: the next poll returns the same runs again. Inside a PostgreSQL
- * transaction the runs are locked (`for update skip locked`), so that polls in other transactions pass over them. Where several
- * pools share the poll's limit, or several queues of one priority share the pool's open slots (all its queues, when priorities are
- * not respected), each locks its own first runs, and those that are not returned stay locked until the transaction ends.
+ * One statement. Outside a transaction it writes and locks nothing: the next poll returns the same runs
+ * again. Inside a PostgreSQL transaction the runs are locked (`for update skip locked`), so that polls in
+ * other transactions pass over them. Where several pools share the poll's limit, or several queues of one
+ * priority share the pool's open slots (all its queues, when priorities are not respected), each locks its
+ * own first runs, and those that are not returned stay locked until the transaction ends.
  *
  * Source: `get_scheduled_flow_runs` of Prefect's `models.workers`.
  *
- * @throws {InvalidInputError} when an option is not valid. An empty list of ids is valid, and matches nothing.
+ * @throws {InvalidInputError} when an option is not valid. An empty list of ids is valid, and matches
+ *   nothing.
  *
  * @example
  * ```ts
- * for (const { workQueueId, flowRun } of await getScheduledFlowRuns(db, { workPoolIds: [pool.id], limit: 10 })) {
+ * const found = await getScheduledFlowRuns(db, { workPoolIds: [pool.id], limit: 10 })
+ * for (const { workQueueId, flowRun } of found) {
  *   console.log(workQueueId, flowRun.name)
  * }
  * ```

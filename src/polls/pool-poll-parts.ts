@@ -4,15 +4,18 @@ import type { SlotRule } from '../sql/active-runs.js'
 import { and, type Condition, type IdList } from '../sql/lists.js'
 import { handOutOrder, isDue, isMemberById, isNotRetriedInProcess } from '../sql/runs.js'
 
-// What the statements that poll work pools have in common on both databases. Each is one template: pool-poll.postgres.ts, pool-poll.sqlite.ts.
+// What the statements that poll work pools have in common on both databases. Each is one template:
+// pool-poll.postgres.ts, pool-poll.sqlite.ts.
 //
-// A pool's queues are walked in the order of their priorities, and the walk ends when the pool's open slots or the limit are
-// used up: with a thousand queues, a poll of ten runs looks at the first few. Each step looks up the next priority and takes the
-// first due runs of its queues (of all queues, in one step, when priorities do not matter), each at most its open slots. Both
-// are found in an index, so that a backlog costs nothing. Measured on SQLite with 1,000 queues, all limited: 0.6 ms where the
-// first queues have runs due, 4.9 ms where only the last ones have; one queue 0.3 ms.
+// A pool's queues are walked in the order of their priorities, and the walk ends when the pool's open slots
+// or the limit are used up: with a thousand queues, a poll of ten runs looks at the first few. Each step
+// looks up the next priority and takes the first due runs of its queues (of all queues, in one step, when
+// priorities do not matter), each at most its open slots. Both are found in an index, so that a backlog costs
+// nothing. Measured on SQLite with 1,000 queues, all limited: 0.6 ms where the first queues have runs due,
+// 4.9 ms where only the last ones have; one queue 0.3 ms.
 //
-// A row of `walk` says what the pool may still take (`allowed`) and what was found at this step (`ids`, in order).
+// A row of `walk` says what the pool may still take (`allowed`) and what was found at this step (`ids`, in
+// order).
 
 export type Fragment = RawBuilder<unknown>
 

@@ -8,8 +8,8 @@ import { FIRST_RANK, type Fragment, isCandidate, orderOf, type PoolPollText, ran
 /**
  * The poll of work pools on PostgreSQL: see pool-poll-parts.ts for the walk.
  *
- * The runs are looked up by id last, as whole rows. A lateral look-up with a limit can only be a look-up by id, whatever the planner thinks
- * of the walk's size.
+ * The runs are looked up by id last, as whole rows. A lateral look-up with a limit can only be a look-up by
+ * id, whatever the planner thinks of the walk's size.
  */
 export function poolPollOnPostgres<Row>(scope: Scope, poll: PoolPollText): RawBuilder<Row> {
   const { tables } = scope
@@ -48,9 +48,9 @@ export function walkOf(scope: Scope, poll: PoolPollText, isOpen?: Condition): Fr
 }
 
 /**
- * The queues that are asked for, looked up once and laid out in the order of the walk, one array for all pools: `ids`, and for each
- * the place where the queues of its step end. A step finds its queues by their place. To look through the queues asked for at
- * each step costs their number squared: 20 s for 5,000.
+ * The queues that are asked for, looked up once and laid out in the order of the walk, one array for all
+ * pools: `ids`, and for each the place where the queues of its step end. A step finds its queues by their
+ * place. To look through the queues asked for at each step costs their number squared: 20 s for 5,000.
  */
 function askedQueues({ dialect, tables }: Scope, poll: PoolPollText, workQueueIds: IdList): Fragment {
   return sql`

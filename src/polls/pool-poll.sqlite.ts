@@ -10,9 +10,9 @@ import { FIRST_RANK, type Fragment, isCandidate, orderOf, type PoolPollText, ran
 /**
  * The poll of work pools on SQLite: see pool-poll-parts.ts for the walk.
  *
- * SQLite has no lateral joins, and no limit that depends on another table. `json_each` stands in for both: its argument may
- * depend on the row, and its `key` numbers what it lists. So the next priority too is looked up once a step, and not for each queue
- * that is compared with it.
+ * SQLite has no lateral joins, and no limit that depends on another table. `json_each` stands in for both:
+ * its argument may depend on the row, and its `key` numbers what it lists. So the next priority too is looked
+ * up once a step, and not for each queue that is compared with it.
  */
 export function poolPollOnSqlite<Row>(scope: Scope, poll: PoolPollText): RawBuilder<Row> {
   const { dialect, tables } = scope

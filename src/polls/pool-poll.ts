@@ -22,7 +22,10 @@ export interface PoolPoll {
   readonly limit: number
   readonly respectQueuePriorities: boolean
   readonly lock: boolean
-  /** PostgreSQL: only runs that are due by the database's clock, in place of `scheduledBefore`. Default: false. */
+  /**
+   * PostgreSQL: only runs that are due by the database's clock, in place of `scheduledBefore`. Default:
+   * false.
+   */
   readonly isDueNow?: boolean | undefined
   /** Default: false. */
   readonly ignorePoolLimits?: boolean | undefined
@@ -49,7 +52,10 @@ export async function pollPools(scope: Scope, poll: PoolPoll, slots: SlotRule): 
   }))
 }
 
-/** Sends a statement that polls work pools, and may do more with what it finds. Its text depends on which options are given. */
+/**
+ * Sends a statement that polls work pools, and may do more with what it finds. Its text depends on which
+ * options are given.
+ */
 export async function sendPoolPoll<Row>(
   scope: Scope,
   name: string,

@@ -21,8 +21,8 @@ export interface QueuePollText {
 }
 
 /**
- * How many runs the queue under the alias `queue` may hand out: the asked number, at most its open slots; none when it is paused or takes
- * runs by filter.
+ * How many runs the queue under the alias `queue` may hand out: the asked number, at most its open slots;
+ * none when it is paused or takes runs by filter.
  *
  * @param concurrencyLimit - The queue's limit, as it may be said after `limit`.
  */

@@ -5,8 +5,8 @@ import { and, type Condition } from '../sql/lists.js'
 import { handOutOrder, hasFilter, isDue, isMemberById, membership, takesNames } from '../sql/runs.js'
 import { type QueuePollText, roomOf } from './queue-poll-text.js'
 
-// The polls of a queue on PostgreSQL. Most of what a poll costs there is planning its text, so there are two of them. Both say what
-// the queue is, and return records as JSON, which is less to plan than their columns.
+// The polls of a queue on PostgreSQL. Most of what a poll costs there is planning its text, so there are two
+// of them. Both say what the queue is, and return records as JSON, which is less to plan than their columns.
 
 type Fragment = RawBuilder<unknown>
 
@@ -14,11 +14,11 @@ type Fragment = RawBuilder<unknown>
 const RUN = sql`run.next_scheduled_start_time, run.id, cast(row_to_json(run) as text) as record`
 
 /**
- * The poll of a queue without a limit outside the default agent pool: by its id alone, nothing is counted. Of a queue that is something
- * else it hands out what is to be ignored, or nothing.
+ * The poll of a queue without a limit outside the default agent pool: by its id alone, nothing is counted. Of
+ * a queue that is something else it hands out what is to be ignored, or nothing.
  *
- * In one run on one machine, PostgreSQL 18, 40,000 due runs, ms: this text 0.42, with the pool joined and all of the place selected 0.50,
- * ten runs by queue id alone 0.22; prepared 0.16, 0.18, 0.19.
+ * In one run on one machine, PostgreSQL 18, 40,000 due runs, ms: this text 0.42, with the pool joined and all
+ * of the place selected 0.50, ten runs by queue id alone 0.22; prepared 0.16, 0.18, 0.19.
  */
 export function pollUnlimited<Row>({ tables }: Scope, poll: QueuePollText): RawBuilder<Row> {
   const byName = sql`(select ${takesNames('pool')} from ${tables.work_pool} as pool where pool.id = queue.work_pool_id)`
@@ -47,9 +47,10 @@ export function pollUnlimited<Row>({ tables }: Scope, poll: QueuePollText): RawB
 /**
  * The poll of any queue.
  *
- * For each way of belonging to the queue its first runs are found, then the first of these. Each part walks an index in order and stops
- * at what the queue may hand out, so the cost is that of the runs found and not of the backlog. The rows are looked up by id last, one
- * by one: by a join, whose size the planner guesses from the backlog, they might cost a scan.
+ * For each way of belonging to the queue its first runs are found, then the first of these. Each part walks
+ * an index in order and stops at what the queue may hand out, so the cost is that of the runs found and not
+ * of the backlog. The rows are looked up by id last, one by one: by a join, whose size the planner guesses
+ * from the backlog, they might cost a scan.
  */
 export function pollAny<Row>(scope: Scope, poll: QueuePollText): RawBuilder<Row> {
   const { tables } = scope
@@ -88,8 +89,9 @@ function firstOfAll(scope: Scope, poll: QueuePollText): Fragment {
 }
 
 /**
- * The same, locked, past what other transactions have locked. A lock cannot be put on a union: first it is seen how many runs of each
- * way are wanted, so that neither way locks more. What is locked may be newer than what the statement sees, so it is not looked up again.
+ * The same, locked, past what other transactions have locked. A lock cannot be put on a union: first it is
+ * seen how many runs of each way are wanted, so that neither way locks more. What is locked may be newer than
+ * what the statement sees, so it is not looked up again.
  */
 function lockedRuns(scope: Scope, poll: QueuePollText): Fragment {
   const locked = membership(scope.tables, poll.workQueueId).map((isMember, way) =>

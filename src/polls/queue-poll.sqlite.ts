@@ -10,9 +10,10 @@ import { type QueuePollText, roomOf } from './queue-poll-text.js'
 /**
  * The poll of a queue on SQLite.
  *
- * For each way of belonging to the queue its first runs are found, then the first of these. Each part walks an index in order and stops
- * at what the queue may hand out, so the cost is that of the runs found and not of the backlog. The parts carry no more than the
- * order, which the index holds itself: that spares the wide rows a sorter.
+ * For each way of belonging to the queue its first runs are found, then the first of these. Each part walks
+ * an index in order and stops at what the queue may hand out, so the cost is that of the runs found and not
+ * of the backlog. The parts carry no more than the order, which the index holds itself: that spares the wide
+ * rows a sorter.
  */
 export function queuePollOnSqlite<Row>(scope: Scope, poll: QueuePollText): RawBuilder<Row> {
   const { dialect, tables } = scope

@@ -28,8 +28,8 @@ export async function pollWorkQueue(scope: Scope, id: string, poll: QueuePoll): 
 }
 
 /**
- * One statement: the short one for a queue that was seen to be what that is for, else the one for any. When the short one finds that the queue
- * has become something else, the other follows.
+ * One statement: the short one for a queue that was seen to be what that is for, else the one for any. When
+ * the short one finds that the queue has become something else, the other follows.
  */
 async function pollOnPostgres(scope: Scope, id: string, poll: QueuePoll): Promise<RunsInWorkQueue> {
   const known = recall(scope, id)
@@ -69,7 +69,8 @@ async function send<Row>(
     (parameter) =>
       build(scope, {
         ...textOf(poll, parameter),
-        // In a sub-select, so that a prepared statement keeps its plan: one that depends on the number is made anew each time.
+        // In a sub-select, so that a prepared statement keeps its plan: one that depends on the number is
+        // made anew each time.
         limit: sql`(select cast(${parameter('limit')} as integer))`,
       }),
     valuesOf(scope, id, poll),

@@ -1,6 +1,9 @@
 import { defaultStateName, isTerminal, type StateType } from './states.js'
 
-/** The largest `integer` of PostgreSQL, at which the count stays: a run that could not start would stop its queue. */
+/**
+ * The largest `integer` of PostgreSQL, at which the count stays: a run that could not start would stop its
+ * queue.
+ */
 export const MAX_RUN_COUNT: number = 2 ** 31 - 1
 
 /** What a transition looks at, and changes, of a flow run. */
@@ -28,10 +31,11 @@ export interface EnteredState {
 /**
  * The facts of a flow run after it entered a state.
  *
- * RUNNING counts an attempt, as far as the databases can count, and sets the start time the first time; a terminal state
- * sets the end time and leaving one clears it; SCHEDULED takes the scheduled time. A run that never was to start at a time is
- * expected at the time it first leaves SCHEDULED and PENDING. Source: Prefect's `orchestration.global_policy`, but for one
- * thing: a run that leaves SCHEDULED keeps its next scheduled start time, so that a lost claim can be given back as it was.
+ * RUNNING counts an attempt, as far as the databases can count, and sets the start time the first time; a
+ * terminal state sets the end time and leaving one clears it; SCHEDULED takes the scheduled time. A run that
+ * never was to start at a time is expected at the time it first leaves SCHEDULED and PENDING. Source:
+ * Prefect's `orchestration.global_policy`, but for one thing: a run that leaves SCHEDULED keeps its next
+ * scheduled start time, so that a lost claim can be given back as it was.
  *
  * @example
  * ```ts
@@ -54,7 +58,10 @@ export function enterState(run: FlowRunFacts, state: EnteredState): FlowRunFacts
   }
 }
 
-/** When a flow run is due after it entered a state: SCHEDULED takes the scheduled time, and all else leaves it as it was. */
+/**
+ * When a flow run is due after it entered a state: SCHEDULED takes the scheduled time, and all else leaves it
+ * as it was.
+ */
 function nextStartIn(
   run: Pick<FlowRunFacts, 'nextScheduledStartTime'>,
   { type, scheduledTime }: Pick<EnteredState, 'type' | 'scheduledTime'>,
@@ -63,8 +70,8 @@ function nextStartIn(
 }
 
 /**
- * How long, in milliseconds, the state that a run leaves at a time was one of running: what Prefect adds to its total run time. Source:
- * `IncrementRunTime` of Prefect's `orchestration.global_policy`.
+ * How long, in milliseconds, the state that a run leaves at a time was one of running: what Prefect adds to
+ * its total run time. Source: `IncrementRunTime` of Prefect's `orchestration.global_policy`.
  */
 export function runningMilliseconds(run: Pick<FlowRunFacts, 'stateType' | 'stateTimestamp'>, until: Date): number {
   if (run.stateType !== 'RUNNING' || run.stateTimestamp === null) return 0

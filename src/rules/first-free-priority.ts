@@ -1,8 +1,8 @@
 /**
  * The priority that a new queue gets when it asks for none: the smallest integer from 1 that is not taken.
  *
- * Priorities may come in any order, and may repeat. Source: `create_work_queue` of Prefect's `models.work_queues`, which gives
- * a taken one when priorities repeat; this never does.
+ * Priorities may come in any order, and may repeat. Source: `create_work_queue` of Prefect's
+ * `models.work_queues`, which gives a taken one when priorities repeat; this never does.
  *
  * @example
  * ```ts

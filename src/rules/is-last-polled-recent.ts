@@ -10,7 +10,8 @@ export const WORK_QUEUE_LAST_POLLED_TIMEOUT_SECONDS = 60
 /**
  * Whether a queue was polled at most `seconds` ago (60 by default, and 60.000 s ago still counts).
  *
- * A poll in the future counts as recent: clocks of several servers differ. Never polled (`null`) is not recent.
+ * A poll in the future counts as recent: clocks of several servers differ. Never polled (`null`) is not
+ * recent.
  *
  * @example
  * ```ts

@@ -39,8 +39,8 @@ export interface PlaceFacts {
   /** Whether polls of the pool look at the run: it belongs to the queue by id. */
   readonly isPolledByPool: boolean
   /**
-   * Which runs polls of the pool take before it, were it not for the pool's limit; `undefined` when they do not come to it, for
-   * another reason.
+   * Which runs polls of the pool take before it, were it not for the pool's limit; `undefined` when they do
+   * not come to it, for another reason.
    */
   readonly aheadInPool: readonly AheadFacts[] | undefined
   /** Whether polls of the pool use up the queue's slots before they come to the run. */
@@ -67,7 +67,8 @@ export interface FlowRunVerdict {
 }
 
 /**
- * Judges whether the next poll hands out a run, by its queue and by its pool, and gives every reason that holds, in order.
+ * Judges whether the next poll hands out a run, by its queue and by its pool, and gives every reason that
+ * holds, in order.
  *
  * @param run - The run.
  * @param place - Where it belongs; `undefined` when it belongs to no queue.
@@ -115,7 +116,8 @@ function hindrancesOf(run: ExplainedFlowRun, place: PlaceFacts): ReasonFacts[] {
   if (aheadInPool !== undefined && inPool > 0 && inPool >= openInPool) {
     reasons.push({ kind: 'behind', scope: 'pool', runs: inPool, openSlots: openInPool, ahead: aheadInPool })
   }
-  // Polls by queue and by pool count slots differently, so that a queue can be full to the one and not to the other.
+  // Polls by queue and by pool count slots differently, so that a queue can be full to the one and not to the
+  // other.
   if (reasons.length === 0 && place.isPassedOverInPool && queue.concurrencyLimit !== null) {
     reasons.push(...fullness({ ...queue, openSlots: 0 }, undefined))
   }

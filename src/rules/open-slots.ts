@@ -1,5 +1,6 @@
 /**
- * How many more runs a concurrency limit lets in: the limit less the active runs, never negative; `Infinity` without a limit.
+ * How many more runs a concurrency limit lets in: the limit less the active runs, never negative; `Infinity`
+ * without a limit.
  *
  * @example
  * ```ts

@@ -5,15 +5,21 @@ export interface PrioritizedQueue {
 }
 
 /**
- * The changes that give some queues of one pool new priorities and keep all of the pool's priorities unique and positive.
+ * The changes that give some queues of one pool new priorities and keep all of the pool's priorities unique
+ * and positive.
  *
- * - The queues in `newPriorities` get exactly the priority asked for. Ids of no queue in `queues` are ignored.
- * - The others keep their order. The ones in the way move down (to a larger number), never up, and no further than they must.
- * - Queues whose priority stays are not in the result, so an empty result means that nothing has to be written.
- * - Priorities that were equal or not positive are repaired on the way; of equal ones the smaller id comes first.
+ * - The queues in `newPriorities` get exactly the priority asked for. Ids of no queue in `queues` are
+ *   ignored.
+ * - The others keep their order. The ones in the way move down (to a larger number), never up, and no further
+ *   than they must.
+ * - Queues whose priority stays are not in the result, so an empty result means that nothing has to be
+ *   written.
+ * - Priorities that were equal or not positive are repaired on the way; of equal ones the smaller id comes
+ *   first.
  *
- * The targets must be distinct; `bulkUpdateWorkQueuePriorities` checks that. Source: `bulk_update_work_queue_priorities`
- * of Prefect's `models.workers`, which leaves equal priorities when several change at once.
+ * The targets must be distinct; `bulkUpdateWorkQueuePriorities` checks that. Source:
+ * `bulk_update_work_queue_priorities` of Prefect's `models.workers`, which leaves equal priorities when
+ * several change at once.
  *
  * @param queues - Every queue of the pool, in any order.
  * @param newPriorities - Queue id to priority, as a map or a record.
@@ -44,8 +50,9 @@ export function rebalancePriorities(
     }
   }
 
-  // Each of the others takes the first place at or below its own that is free: that moves as few as possible, each as
-  // little as possible, since a queue can only be pushed by one that had to move or by an asked place.
+  // Each of the others takes the first place at or below its own that is free: that moves as few as possible,
+  // each as little as possible, since a queue can only be pushed by one that had to move or by an asked
+  // place.
   let last = 0
   for (const queue of others.toSorted(byPriorityThenId)) {
     let place = Math.max(queue.priority, last + 1)

@@ -12,13 +12,14 @@ export type WorkPoolResolution =
   /** Into the default agent pool, which exists. */
   | { readonly kind: 'default'; readonly workPoolId: string }
   /**
-   * Into the default agent pool, which has to be created first, with its queue `default`. When that very queue was asked
-   * for (`returnDefaultQueue`), it is the answer, and nothing more is created.
+   * Into the default agent pool, which has to be created first, with its queue `default`. When that very
+   * queue was asked for (`returnDefaultQueue`), it is the answer, and nothing more is created.
    */
   | { readonly kind: 'create-default'; readonly returnDefaultQueue: boolean }
 
 /**
- * Decides which pool a new queue goes to: the one it names, else the default agent pool, which may have to be created.
+ * Decides which pool a new queue goes to: the one it names, else the default agent pool, which may have to be
+ * created.
  *
  * Source: `create_work_queue` of Prefect's `models.work_queues`.
  *

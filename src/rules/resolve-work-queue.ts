@@ -16,8 +16,9 @@ export type WorkQueueResolution =
   | { readonly kind: 'none' }
 
 /**
- * Decides which queue a flow run belongs to: the one of its id; without an id, the one of its name in the default agent pool, where
- * names without a pool live. So it belongs to one queue at most, and never to a queue that only has the name of another.
+ * Decides which queue a flow run belongs to: the one of its id; without an id, the one of its name in the
+ * default agent pool, where names without a pool live. So it belongs to one queue at most, and never to a
+ * queue that only has the name of another.
  *
  * Prefect differs: there a name alone counts in every pool.
  *

@@ -21,15 +21,16 @@ export const TERMINAL_STATES: readonly StateType[] = ['COMPLETED', 'FAILED', 'CA
 /**
  * The states that occupy a slot of a queue when the queue is polled by itself, and for every claim.
  *
- * Source: `SLOT_OCCUPYING_STATES` of Prefect's `models.work_queues`. A CANCELLING run still has its infrastructure, so it
- * counts.
+ * Source: `SLOT_OCCUPYING_STATES` of Prefect's `models.work_queues`. A CANCELLING run still has its
+ * infrastructure, so it counts.
  */
 export const WORK_QUEUE_SLOT_STATES: readonly StateType[] = ['PENDING', 'RUNNING', 'CANCELLING']
 
 /**
  * The states that occupy a slot of a pool, and of its queues, when the pool is polled.
  *
- * Source: `SLOT_OCCUPYING_STATES` of Prefect's `models.workers`: Prefect's pool query never counted CANCELLING.
+ * Source: `SLOT_OCCUPYING_STATES` of Prefect's `models.workers`: Prefect's pool query never counted
+ * CANCELLING.
  */
 export const WORK_POOL_SLOT_STATES: readonly StateType[] = ['PENDING', 'RUNNING']
 

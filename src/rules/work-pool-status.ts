@@ -7,9 +7,11 @@ export type WorkPoolStatus = 'READY' | 'NOT_READY' | 'PAUSED'
 export const WORK_POOL_STATUSES: readonly WorkPoolStatus[] = ['READY', 'NOT_READY', 'PAUSED']
 
 /**
- * The status of a pool that was just created: PAUSED when created paused, else NOT_READY until the first heartbeat.
+ * The status of a pool that was just created: PAUSED when created paused, else NOT_READY until the first
+ * heartbeat.
  *
- * Pools of type `prefect-agent` are NOT_READY also when paused. Source: `create_work_pool` of Prefect's `models.workers`.
+ * Pools of type `prefect-agent` are NOT_READY also when paused. Source: `create_work_pool` of Prefect's
+ * `models.workers`.
  *
  * @example
  * ```ts
@@ -23,9 +25,9 @@ export function initialWorkPoolStatus(pool: { readonly type: string; readonly is
 /**
  * The status that an update of a pool writes, or `undefined` when it leaves the status alone.
  *
- * Pausing writes PAUSED, also when the pool is PAUSED already; resuming writes READY with a worker ONLINE, else NOT_READY. Pools
- * of type `prefect-agent` have no workers, and an update never writes their status. Source: `update_work_pool` of Prefect's
- * `models.workers`.
+ * Pausing writes PAUSED, also when the pool is PAUSED already; resuming writes READY with a worker ONLINE,
+ * else NOT_READY. Pools of type `prefect-agent` have no workers, and an update never writes their status.
+ * Source: `update_work_pool` of Prefect's `models.workers`.
  *
  * @example
  * ```ts

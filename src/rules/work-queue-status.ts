@@ -7,7 +7,8 @@ export type WorkQueueStatus = 'READY' | 'NOT_READY' | 'PAUSED'
 export const WORK_QUEUE_STATUSES: readonly WorkQueueStatus[] = ['READY', 'NOT_READY', 'PAUSED']
 
 /**
- * The status of a queue that was just created: PAUSED when created paused, else NOT_READY until the first poll.
+ * The status of a queue that was just created: PAUSED when created paused, else NOT_READY until the first
+ * poll.
  *
  * @example
  * ```ts
@@ -21,8 +22,9 @@ export function initialWorkQueueStatus(queue: { readonly isPaused?: boolean | un
 /**
  * The status that an update writes, or `undefined` when it leaves the status alone.
  *
- * Pausing writes PAUSED unless the queue is PAUSED already. Unpausing a PAUSED queue writes READY when it was polled within
- * 60 s (by the time that the update itself sets, if it does), else NOT_READY. Nothing else writes the status.
+ * Pausing writes PAUSED unless the queue is PAUSED already. Unpausing a PAUSED queue writes READY when it was
+ * polled within 60 s (by the time that the update itself sets, if it does), else NOT_READY. Nothing else
+ * writes the status.
  *
  * Source: `update_work_queue` of Prefect's `models.work_queues`.
  *

@@ -10,8 +10,8 @@ import { open, type RequiredTables, type Session } from '../session.js'
 const idsSchema = z.array(idSchema)
 
 /**
- * Counts the runs that occupy slots of work pools, as polls of the pool count them: PENDING and RUNNING runs of its queues by
- * `workQueueId`, those of paused queues too. One statement.
+ * Counts the runs that occupy slots of work pools, as polls of the pool count them: PENDING and RUNNING runs
+ * of its queues by `workQueueId`, those of paused queues too. One statement.
  *
  * @returns An entry for each id of an existing pool.
  * @throws {InvalidInputError} when an id is not a UUID.

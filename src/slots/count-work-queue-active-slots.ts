@@ -14,8 +14,9 @@ import { matchesQueueFilter } from '../sql/filters.js'
 const idsSchema = z.array(idSchema)
 
 /**
- * Counts the runs that occupy slots of work queues, as polls of the queue count them: PENDING, RUNNING and CANCELLING runs that
- * belong to the queue; for a queue with a tag filter the PENDING and RUNNING runs of the filter.
+ * Counts the runs that occupy slots of work queues, as polls of the queue count them: PENDING, RUNNING and
+ * CANCELLING runs that belong to the queue; for a queue with a tag filter the PENDING and RUNNING runs of the
+ * filter.
  *
  * One statement, and one more for each queue with a tag filter.
  *

@@ -13,7 +13,10 @@ import { type SlotHolder, slotAcquiredAt, toSlotHolder } from './slot-holders.js
 export interface ReadWorkPoolSlotHoldersOptions {
   /** Only runs of these queues. Default: of every queue of the pool. */
   workQueueIds?: readonly string[] | undefined
-  /** With `workQueueIds`: how many of each queue at most. Without, it has no effect, as in Prefect. Default: all. */
+  /**
+   * With `workQueueIds`: how many of each queue at most. Without, it has no effect, as in Prefect. Default:
+   * all.
+   */
   limitPerQueue?: number | undefined
 }
 
@@ -23,14 +26,15 @@ const optionsSchema = z.strictObject({
 })
 
 /**
- * Reads the runs that occupy slots of a work pool, by run id, each with the time since which it does. They are the runs that
- * {@link countWorkPoolActiveSlots} counts. A pool that does not exist has none.
+ * Reads the runs that occupy slots of a work pool, by run id, each with the time since which it does. They
+ * are the runs that {@link countWorkPoolActiveSlots} counts. A pool that does not exist has none.
  *
  * @throws {InvalidInputError} when an argument is not valid.
  *
  * @example
  * ```ts
- * const holders = await readWorkPoolSlotHolders(db, pool.id, { workQueueIds: [a.id, b.id], limitPerQueue: 10 })
+ * const workQueueIds = [a.id, b.id]
+ * const holders = await readWorkPoolSlotHolders(db, pool.id, { workQueueIds, limitPerQueue: 10 })
  * ```
  */
 export async function readWorkPoolSlotHolders<DB extends RequiredTables>(
@@ -51,8 +55,8 @@ export async function readWorkPoolSlotHolders<DB extends RequiredTables>(
       workQueueIds === undefined || limitPerQueue === undefined
         ? sql`1 = 1`
         : sql`holder.place_in_queue <= ${sql.lit(limitPerQueue)}`
-    // By id first: for whole rows, SQLite without statistics takes the index of all runs of the queue. Queue by queue, by `lateral`:
-    // as a join, PostgreSQL with fresh statistics scanned all runs.
+    // By id first: for whole rows, SQLite without statistics takes the index of all runs of the queue. Queue
+    // by queue, by `lateral`: as a join, PostgreSQL with fresh statistics scanned all runs.
     const isActive = and([isMemberById(sql`queue.id`), occupiesSlot(WORK_POOL_SLOT_STATES)])
     const active =
       dialect === 'postgres'

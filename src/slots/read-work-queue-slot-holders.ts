@@ -13,8 +13,8 @@ import { type SlotHolder, slotAcquiredAt, toSlotHolder } from './slot-holders.js
 const optionsSchema = z.strictObject(pageShape)
 
 /**
- * Reads the runs that occupy slots of a work queue, by run id, each with the time since which it does. They are the runs that
- * {@link countWorkQueueActiveSlots} counts. A queue that does not exist has none.
+ * Reads the runs that occupy slots of a work queue, by run id, each with the time since which it does. They
+ * are the runs that {@link countWorkQueueActiveSlots} counts. A queue that does not exist has none.
  *
  * @throws {InvalidInputError} when an argument is not valid.
  *

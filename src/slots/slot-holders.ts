@@ -15,12 +15,12 @@ export interface SlotHolder {
 }
 
 /**
- * When the run under the alias `run` came to occupy its slot: the time of its first slot-occupying state since its last other
- * state. A run that was retried occupies since its current attempt.
+ * When the run under the alias `run` came to occupy its slot: the time of its first slot-occupying state
+ * since its last other state. A run that was retried occupies since its current attempt.
  *
- * Source: `_slot_acquired_at_subquery` of Prefect's `models.workers`, also in that a state counts that has the very time of the
- * other state before it. The history is read twice and no more: asked of each state whether another came later, it was read as often
- * as it is long.
+ * Source: `_slot_acquired_at_subquery` of Prefect's `models.workers`, also in that a state counts that has
+ * the very time of the other state before it. The history is read twice and no more: asked of each state
+ * whether another came later, it was read as often as it is long.
  */
 export function slotAcquiredAt({ dialect, tables }: Pick<Scope, 'dialect' | 'tables'>): RawBuilder<unknown> {
   const occupies = isOneOf('state.type', WORK_QUEUE_SLOT_STATES)
@@ -40,7 +40,10 @@ export function toSlotHolder(row: object & { slotAcquiredAt: unknown }): SlotHol
   return { flowRun, slotAcquiredAt: decodeSlotAcquiredAt(row.slotAcquiredAt, flowRun.id) }
 }
 
-/** Reads what {@link slotAcquiredAt} selects. An error names the run: of its states, it is not known which cannot be read. */
+/**
+ * Reads what {@link slotAcquiredAt} selects. An error names the run: of its states, it is not known which
+ * cannot be read.
+ */
 export function decodeSlotAcquiredAt(value: unknown, flowRunId: string): Date | null {
   return decodeAt(decodeTime, value, 'flow_run_state', flowRunId, 'timestamp')
 }

@@ -9,7 +9,9 @@ import type { Scope } from '../session.js'
 
 type Fragment = RawBuilder<unknown>
 
-/** Which runs occupy slots: their states, and whether those count that are known by their queue's name alone. */
+/**
+ * Which runs occupy slots: their states, and whether those count that are known by their queue's name alone.
+ */
 export interface SlotRule {
   readonly states: readonly StateType[]
   readonly byName: boolean
@@ -38,7 +40,10 @@ export interface Count {
   readonly holds: Condition
   /** Each way is counted no further than to this. `undefined`: all. */
   readonly upTo: Fragment | undefined
-  /** PostgreSQL: whether an index has the runs of each way in the order of active runs. Not so with a tag filter. Default: true. */
+  /**
+   * PostgreSQL: whether an index has the runs of each way in the order of active runs. Not so with a tag
+   * filter. Default: true.
+   */
   readonly isIndexed?: boolean
 }
 
@@ -61,7 +66,10 @@ export function activeRuns(
   return sql`(${sql.join(counts, sql` + `)})`
 }
 
-/** How many runs occupy slots of the queue under the alias `queue`; by default counted no further than to {@link limitOf} it. */
+/**
+ * How many runs occupy slots of the queue under the alias `queue`; by default counted no further than to
+ * {@link limitOf} it.
+ */
 export function activeOfQueue(
   scope: Scope,
   slots: SlotRule,
@@ -72,8 +80,9 @@ export function activeOfQueue(
 }
 
 /**
- * How far the active runs of what is under the alias are counted: to its limit. SQLite's `limit` cannot name that, so there it is the
- * largest limit of all, which stands at the end of an index: it names the condition of that.
+ * How far the active runs of what is under the alias are counted: to its limit. SQLite's `limit` cannot name
+ * that, so there it is the largest limit of all, which stands at the end of an index: it names the condition
+ * of that.
  */
 export function limitOf({ dialect, tables }: Scope, alias: 'pool' | 'queue'): Fragment {
   const table = alias === 'pool' ? tables.work_pool : tables.work_queue
@@ -82,7 +91,10 @@ export function limitOf({ dialect, tables }: Scope, alias: 'pool' | 'queue'): Fr
     : sql`(select coalesce(max(concurrency_limit), 0) from ${table} where concurrency_limit is not null)`
 }
 
-/** How many runs of a pool's queues occupy slots; counted no further than to `upTo`, in each way of belonging to a queue. */
+/**
+ * How many runs of a pool's queues occupy slots; counted no further than to `upTo`, in each way of belonging
+ * to a queue.
+ */
 export function activeOfPool(
   scope: Scope,
   workPoolId: Fragment,
@@ -115,8 +127,9 @@ export function activeOfPool(
 /**
  * The active runs of each of some queues under the alias `run`, as what comes after `from`.
  *
- * PostgreSQL looks them up queue by queue, each in the order of the index of active runs. As a join without an order, the planner
- * preferred a scan of the whole table to the look-ups (141,000 runs, statistics fresh: 3,600 pages against 40).
+ * PostgreSQL looks them up queue by queue, each in the order of the index of active runs. As a join without
+ * an order, the planner preferred a scan of the whole table to the look-ups (141,000 runs, statistics fresh:
+ * 3,600 pages against 40).
  */
 export function activeOfEach(
   { dialect, tables }: Scope,
@@ -145,8 +158,8 @@ export interface Limit {
 }
 
 /**
- * How many of the runs asked for may start: at most as many as each limit has open slots, which is `openSlots` of the rules as SQL. Active
- * runs are counted only where there is a limit; `null` is none.
+ * How many of the runs asked for may start: at most as many as each limit has open slots, which is
+ * `openSlots` of the rules as SQL. Active runs are counted only where there is a limit; `null` is none.
  */
 export function mayStart(dialect: Dialect, asked: Fragment, limits: readonly Limit[]): Fragment {
   if (limits.length === 0) return asked

@@ -18,8 +18,9 @@ class Placeholder {
   }
 }
 
-// The texts of our own statements, by dialect, schema and shape: a few dozen for each schema. Building and compiling one takes
-// longer than SQLite takes to run it (a poll: 0.35 ms of 0.6), and it is the same text every time.
+// The texts of our own statements, by dialect, schema and shape: a few dozen for each schema. Building and
+// compiling one takes longer than SQLite takes to run it (a poll: 0.35 ms of 0.6), and it is the same text
+// every time.
 const texts = new Map<string, Text>()
 
 // The same texts, to distinguish them from a host's.
@@ -36,7 +37,8 @@ const MOST_TEXTS = 2000
 /**
  * Runs a statement whose text is built once for each shape.
  *
- * @param shape - What the text depends on, beside dialect and schema: the statement's name and the options that change its text.
+ * @param shape - What the text depends on, beside dialect and schema: the statement's name and the options
+ *   that change its text.
  * @param build - Builds the statement. Every value that differs from call to call has to be a parameter.
  * @param values - The values of the parameters.
  */

@@ -3,11 +3,13 @@ import type { Dialect } from '../model/dialect.js'
 import { decodeTime, encodeTime, timeAsText } from '../model/values.js'
 import type { Scope } from '../session.js'
 
-// What time it is where nobody says: on PostgreSQL that of the database, so that servers whose clocks differ agree; on SQLite that
-// of the process, in which it runs. It is cut to milliseconds, as records have them: a time that is read is the time that is stored.
+// What time it is where nobody says: on PostgreSQL that of the database, so that servers whose clocks differ
+// agree; on SQLite that of the process, in which it runs. It is cut to milliseconds, as records have them: a
+// time that is read is the time that is stored.
 
 /**
- * The time of what is written: `now`, or the clock when the row is written, after any lock that the statement waits for.
+ * The time of what is written: `now`, or the clock when the row is written, after any lock that the statement
+ * waits for.
  *
  * Two of them in one statement may be a millisecond apart.
  */
@@ -18,8 +20,9 @@ export function timeOfWriting(now: Date | undefined, dialect: Dialect): RawBuild
 }
 
 /**
- * The time of a statement: `now`, or the clock when it begins. It is the same wherever the statement says it, and in a condition an
- * index serves it. Of what is written it is the time when the locks were taken by a statement before.
+ * The time of a statement: `now`, or the clock when it begins. It is the same wherever the statement says it,
+ * and in a condition an index serves it. Of what is written it is the time when the locks were taken by a
+ * statement before.
  */
 export function timeOfStatement(now: Date | undefined, dialect: Dialect): RawBuilder<string> {
   return now === undefined && dialect === 'postgres'
@@ -39,7 +42,9 @@ export function clockAsText(dialect: Dialect): RawBuilder<unknown> {
     : timeOfStatement(undefined, dialect)
 }
 
-/** What time it is: `now`, or the clock. On PostgreSQL that takes a statement: where SQL can say it, let it. */
+/**
+ * What time it is: `now`, or the clock. On PostgreSQL that takes a statement: where SQL can say it, let it.
+ */
 export async function readClock({ db, dialect }: Scope, now: Date | undefined): Promise<Date> {
   if (now !== undefined) return now
   if (dialect === 'sqlite') return new Date()
@@ -66,8 +71,9 @@ const LAST_MOMENT = sql`timestamptz '9999-12-31 23:59:59.999999+00'`
 const MICROSECOND = sql`interval '1 microsecond'`
 
 /**
- * The time that is wanted, or one microsecond after the latest of the others, which may be null: the least by which two differ. What
- * comes after year 9999, such as `infinity`, has nothing after it that Prefect or SQLite could read, and does not count.
+ * The time that is wanted, or one microsecond after the latest of the others, which may be null: the least by
+ * which two differ. What comes after year 9999, such as `infinity`, has nothing after it that Prefect or
+ * SQLite could read, and does not count.
  */
 export function justAfter<T>(
   others: readonly RawBuilder<unknown>[],

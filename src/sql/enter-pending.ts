@@ -5,12 +5,13 @@ import { justAfter, timeOfWriting } from './clock.js'
 type Fragment = RawBuilder<unknown>
 
 /**
- * PostgreSQL: the two parts of a statement that moves runs from SCHEDULED to PENDING: `claimed`, the runs as they now are, and
- * `entered`, their rows of `flow_run_state`. It is {@link enterState} for that state.
+ * PostgreSQL: the two parts of a statement that moves runs from SCHEDULED to PENDING: `claimed`, the runs as
+ * they now are, and `entered`, their rows of `flow_run_state`. It is {@link enterState} for that state.
  *
- * The runs are given as an array of ids, since `update ... from picked where run.id = picked.id` was planned as a hash join over a
- * scan of the whole table (4.5 ms with 40,000 runs); an array is a look-up by primary key, whatever the planner thinks. The
- * state is made of the run's new row, which has its id and its time already, so nothing has to be matched.
+ * The runs are given as an array of ids, since `update ... from picked where run.id = picked.id` was planned
+ * as a hash join over a scan of the whole table (4.5 ms with 40,000 runs); an array is a look-up by primary
+ * key, whatever the planner thinks. The state is made of the run's new row, which has its id and its time
+ * already, so nothing has to be matched.
  *
  * @param ids - A query of the ids of locked runs.
  * @param now - Default: the database's clock, read once, when the runs are locked.

@@ -7,7 +7,10 @@ import { isOneOf } from './lists.js'
 
 type Fragment = RawBuilder<unknown>
 
-/** The state that a run enters, as SQL. The table `entered` has the columns `id`, `type`, `name`, `timestamp` and `updated`. */
+/**
+ * The state that a run enters, as SQL. The table `entered` has the columns `id`, `type`, `name`, `timestamp`
+ * and `updated`.
+ */
 export interface EnteredStateText {
   /** The table or alias of the runs. */
   readonly run: 'run' | 'flow_run'
@@ -16,8 +19,9 @@ export interface EnteredStateText {
 }
 
 /**
- * What an `update` writes of a run that enters a state, by column. It is the rule `enterState`, with `runningMilliseconds`, as SQL says it; what
- * the rule leaves as it was is written as it is stored, to the microsecond.
+ * What an `update` writes of a run that enters a state, by column. It is the rule `enterState`, with
+ * `runningMilliseconds`, as SQL says it; what the rule leaves as it was is written as it is stored, to the
+ * microsecond.
  */
 export function enterState({ run, isDueAt }: EnteredStateText, dialect: Dialect): [column: string, value: Fragment][] {
   const at = sql.ref('entered.timestamp')
@@ -47,7 +51,8 @@ export function enterState({ run, isDueAt }: EnteredStateText, dialect: Dialect)
 export const WAITING: readonly StateType[] = ['SCHEDULED', 'PENDING']
 
 /**
- * The rule `nextStartIn`: `due` in a change, a JSON object, is when the run is due, perhaps null; without it, it is due when it was.
+ * The rule `nextStartIn`: `due` in a change, a JSON object, is when the run is due, perhaps null; without it,
+ * it is due when it was.
  */
 export function nextStart(run: 'run' | 'flow_run', change: Fragment, dialect: Dialect): Fragment {
   const before = sql.ref(`${run}.next_scheduled_start_time`)
@@ -57,8 +62,9 @@ export function nextStart(run: 'run' | 'flow_run', change: Fragment, dialect: Di
 }
 
 /**
- * The total run time, longer by the time in the state that the run leaves if that was RUNNING, in whole milliseconds of records. Since
- * ever, `-infinity`, and since what is no time, is no time that can be counted.
+ * The total run time, longer by the time in the state that the run leaves if that was RUNNING, in whole
+ * milliseconds of records. Since ever, `-infinity`, and since what is no time, is no time that can be
+ * counted.
  */
 function totalRunTime(run: 'run' | 'flow_run', until: Fragment, dialect: Dialect): Fragment {
   const [total, since] = [sql.ref(`${run}.total_run_time`), sql.ref(`${run}.state_timestamp`)]
@@ -71,7 +77,8 @@ function totalRunTime(run: 'run' | 'flow_run', until: Fragment, dialect: Dialect
       else ${total}
     end`
   }
-  // On SQLite it is the time since 1970. Past the year 9999 there is none. A Julian day has room for 40 microseconds.
+  // On SQLite it is the time since 1970. Past the year 9999 there is none. A Julian day has room for 40
+  // microseconds.
   const [from, to] = [normalized(since), until].map((time) => sql`julianday(substr(${time}, 1, 23))`)
   return sql`case
     when ${isRunning} then (

@@ -103,8 +103,9 @@ function isList(criterion: Criterion): criterion is ListCriterion {
 }
 
 /**
- * The lists that rows may be looked up by: the short ones, and of the long ones the first that has an index, unless a short one
- * has. The others are asked of what those find. To look up by two lists at once costs their product.
+ * The lists that rows may be looked up by: the short ones, and of the long ones the first that has an index,
+ * unless a short one has. The others are asked of what those find. To look up by two lists at once costs
+ * their product.
  *
  * Where one of the criteria is enough, all must have an index, or every row is read anyway.
  */

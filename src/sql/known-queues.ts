@@ -49,9 +49,10 @@ export function isOpenToAll({ isQueueLimited, isPoolLimited, hasFilter }: Place)
   return !isQueueLimited && !isPoolLimited && !hasFilter
 }
 
-// The statements of polls and claims depend on what the queue and its pool are, and to ask first would cost a round trip each time. So the last answer is
-// remembered: never trusted, since each statement finds out itself, and one trip dearer when it is wrong. By the adapter, which
-// an instance and its transactions share and which goes with them.
+// The statements of polls and claims depend on what the queue and its pool are, and to ask first would cost a
+// round trip each time. So the last answer is remembered: never trusted, since each statement finds out
+// itself, and one trip dearer when it is wrong. By the adapter, which an instance and its transactions share
+// and which goes with them.
 const known = new WeakMap<DialectAdapter, Map<string, KnownPlace>>()
 
 /** Begun anew at this size, which takes some megabytes. */
@@ -102,8 +103,8 @@ function keyOf({ schema }: Scope, workQueueId: string): string {
 }
 
 /**
- * PostgreSQL: what a statement says of the place, from the queue under the alias `queue` and its pool under `pool`: as JSON, which no type
- * parser of a host touches.
+ * PostgreSQL: what a statement says of the place, from the queue under the alias `queue` and its pool under
+ * `pool`: as JSON, which no type parser of a host touches.
  */
 export function placeRecord(): RawBuilder<unknown> {
   return sql`cast(json_build_object(

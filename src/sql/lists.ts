@@ -4,8 +4,9 @@ import type { Dialect } from '../model/dialect.js'
 /** A condition of a statement. */
 export type Condition = RawBuilder<SqlBool>
 
-// A list travels as one parameter, so that a statement's text and its number of parameters do not depend on its length (65,535 is
-// the most that PostgreSQL takes), and an empty list is nothing special: it matches nothing.
+// A list travels as one parameter, so that a statement's text and its number of parameters do not depend on
+// its length (65,535 is the most that PostgreSQL takes), and an empty list is nothing special: it matches
+// nothing.
 
 /** A list of ids inside a statement. */
 export interface IdList {
@@ -27,9 +28,10 @@ export function hasAnyId(column: string, ids: readonly string[], dialect: Dialec
 /**
  * The column has one of the ids in a list.
  *
- * PostgreSQL knows how many ids a mere cast has, and plans by that; but where it scans, it reads the list again for every row: 27 s
- * for `recordWorkQueuePolls` of 2,000 queues of 3,000. A long list is read in a separate query, which runs once (0.2 s) and is
- * taken for ten ids; a short one taken for ten makes a poll of pools look so large that it is compiled (100 ms).
+ * PostgreSQL knows how many ids a mere cast has, and plans by that; but where it scans, it reads the list
+ * again for every row: 27 s for `recordWorkQueuePolls` of 2,000 queues of 3,000. A long list is read in a
+ * separate query, which runs once (0.2 s) and is taken for ten ids; a short one taken for ten makes a poll of
+ * pools look so large that it is compiled (100 ms).
  */
 export function isInIdList(column: string, { value, isShort }: IdList, dialect: Dialect): Condition {
   if (dialect === 'sqlite') return sql`${sql.ref(column)} in (select value from json_each(${value}))`
@@ -42,9 +44,9 @@ export function isInIdList(column: string, { value, isShort }: IdList, dialect: 
 /**
  * The same, asked of rows that something else finds: how long the list is makes no difference to a row.
  *
- * {@link isInIdList} is a look-up, and where PostgreSQL makes a filter of it, each row goes through the list: 9 s for the slot
- * holders of 4,000 queues. `is true` keeps the list a query by itself, which PostgreSQL runs once, into a hash table; and it keeps
- * SQLite from looking the column up for each id.
+ * {@link isInIdList} is a look-up, and where PostgreSQL makes a filter of it, each row goes through the list:
+ * 9 s for the slot holders of 4,000 queues. `is true` keeps the list a query by itself, which PostgreSQL runs
+ * once, into a hash table; and it keeps SQLite from looking the column up for each id.
  */
 export function isAmongIds(column: string, value: RawBuilder<unknown>, dialect: Dialect): Condition {
   return asked(sql`${sql.ref(column)} in (${idRows(value, dialect)})`)
@@ -80,7 +82,10 @@ export interface ListCriterion {
   readonly column: string
   readonly type: 'id' | 'text'
   readonly values: readonly string[]
-  /** Whether rows are looked up by the column: `perhaps` where Prefect's tables have an index of it and ours have none. */
+  /**
+   * Whether rows are looked up by the column: `perhaps` where Prefect's tables have an index of it and ours
+   * have none.
+   */
   readonly isIndexed: boolean | 'perhaps'
 }
 
@@ -112,10 +117,12 @@ export function isOneOf(column: string, words: readonly string[]): Condition {
 }
 
 /**
- * The column begins with one of these prefixes. ASCII letters match in either case, all else as it is, `%` and `_` too.
+ * The column begins with one of these prefixes. ASCII letters match in either case, all else as it is, `%`
+ * and `_` too.
  *
- * `like` would not do: it ignores the case of ASCII letters on SQLite and of all letters on PostgreSQL. A row is looked up among the
- * prefixes once for each of their lengths, and not compared with each (4,000 prefixes and 8,000 queues: 11 s on PostgreSQL).
+ * `like` would not do: it ignores the case of ASCII letters on SQLite and of all letters on PostgreSQL. A row
+ * is looked up among the prefixes once for each of their lengths, and not compared with each (4,000 prefixes
+ * and 8,000 queues: 11 s on PostgreSQL).
  */
 export function startsWithAny(column: string, prefixes: readonly string[], dialect: Dialect): Condition {
   const lowered = prefixes.map((prefix) => prefix.replace(/[A-Z]/g, (letter) => letter.toLowerCase()))
@@ -132,8 +139,8 @@ export function startsWithAny(column: string, prefixes: readonly string[], diale
 }
 
 /**
- * The JSON array in the column has all of these texts. On SQLite those are counted that it has, in one pass over it: to look for
- * each of them in it costs their product. What is no JSON, as SQLite may hold, has none.
+ * The JSON array in the column has all of these texts. On SQLite those are counted that it has, in one pass
+ * over it: to look for each of them in it costs their product. What is no JSON, as SQLite may hold, has none.
  */
 export function hasAllTexts(column: string, texts: readonly string[], dialect: Dialect): Condition {
   const list = JSON.stringify(texts)

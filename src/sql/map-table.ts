@@ -2,8 +2,8 @@ import { type RawBuilder, sql } from 'kysely'
 import type { Dialect } from '../model/dialect.js'
 
 /**
- * A map as a table of two columns, `id` and `value`, to join in an `update`. It travels as one parameter, so that a statement's
- * text does not depend on its size.
+ * A map as a table of two columns, `id` and `value`, to join in an `update`. It travels as one parameter, so
+ * that a statement's text does not depend on its size.
  */
 export function pairs(
   map: ReadonlyMap<string, string | number>,

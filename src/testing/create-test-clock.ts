@@ -13,8 +13,8 @@ export interface TestClock {
    */
   readonly set: (time: Date) => void
   /**
-   * Moves the time on, by a `Duration` of date-fns such as `{ minutes: 5 }`, in UTC, and returns the new time. A negative one moves it
-   * back.
+   * Moves the time on, by a `Duration` of date-fns such as `{ minutes: 5 }`, in UTC, and returns the new
+   * time. A negative one moves it back.
    *
    * @throws {InvalidInputError} when the duration is not valid.
    */
@@ -25,10 +25,11 @@ export interface TestClock {
 export const TEST_CLOCK_START = '2026-01-01T00:00:00.000Z'
 
 /**
- * Creates a clock for tests, which stands still until it is set. Nothing of the library reads it by itself: give its time to functions
- * as `now`.
+ * Creates a clock for tests, which stands still until it is set. Nothing of the library reads it by itself:
+ * give its time to functions as `now`.
  *
- * @param start - What it shows first. Default: midnight UTC of 2026-01-01, always the same, so that tests repeat exactly.
+ * @param start - What it shows first. Default: midnight UTC of 2026-01-01, always the same, so that tests
+ *   repeat exactly.
  * @throws {InvalidInputError} when `start` is not a valid time.
  *
  * @example

@@ -7,8 +7,8 @@ import { TestDriverMissingError } from './errors.js'
 const DRIVER = 'better-sqlite3'
 
 /**
- * Creates a database of a test's own: SQLite in memory, migrated, with foreign keys on. It takes a few milliseconds, and is gone when it
- * is disposed.
+ * Creates a database of a test's own: SQLite in memory, migrated, with foreign keys on. It takes a few
+ * milliseconds, and is gone when it is disposed.
  *
  * Needs the package better-sqlite3, which is loaded by the first call and by nothing else of the library.
  *

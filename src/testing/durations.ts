@@ -18,8 +18,9 @@ export const durationSchema: z.ZodType<Duration> = z.strictObject({
 }) as z.ZodType<Duration>
 
 /**
- * Adds a duration to a time in UTC, where every day has 24 hours: date-fns' own `add` goes by the local time zone, in which a test
- * would get other times on another machine. A month's end stays a month's end: a month after January 31 is February 28.
+ * Adds a duration to a time in UTC, where every day has 24 hours: date-fns' own `add` goes by the local time
+ * zone, in which a test would get other times on another machine. A month's end stays a month's end: a month
+ * after January 31 is February 28.
  */
 export function addDuration(time: Date, { years = 0, months = 0, ...rest }: Duration): Date {
   const moved = new Date(time)

@@ -54,8 +54,8 @@ export async function makeWorkPool<DB extends RequiredTables>(
 /**
  * Makes a work queue, by {@link createWorkQueue}.
  *
- * @param input - Defaults: the pool `default-agent-pool`, which is created if absent, the first free priority, and a name by the number
- *   of queues there are, such as `queue-2`.
+ * @param input - Defaults: the pool `default-agent-pool`, which is created if absent, the first free
+ *   priority, and a name by the number of queues there are, such as `queue-2`.
  * @param options - `now`: what time it is. Default: the clock.
  * @throws What {@link createWorkQueue} throws.
  *
@@ -82,8 +82,9 @@ export async function makeWorkQueue<DB extends RequiredTables>(
 /**
  * Makes a flow run, by {@link createFlowRuns}: SCHEDULED and due, unless the input says otherwise.
  *
- * @param input - Defaults: the start time `now`, a name by the number of runs there are, such as `run-1`, and, when it says nothing of a
- *   queue, the queue `default` of the pool `default-agent-pool`, which are created if absent.
+ * @param input - Defaults: the start time `now`, a name by the number of runs there are, such as `run-1`,
+ *   and, when it says nothing of a queue, the queue `default` of the pool `default-agent-pool`, which are
+ *   created if absent.
  * @param options - `now`: what time it is. Default: the clock.
  * @throws What {@link createFlowRuns} throws.
  *
@@ -105,7 +106,8 @@ export async function makeFlowRun<DB extends RequiredTables>(
  * Makes flow runs, by {@link createFlowRuns}, each as {@link makeFlowRun} makes it.
  *
  * @param count - How many.
- * @param input - What all have in common, or a function that is called with 0, 1, 2 and so on and returns the input of each.
+ * @param input - What all have in common, or a function that is called with 0, 1, 2 and so on and returns the
+ *   input of each.
  * @param options - `now`: what time it is. Default: the clock.
  * @returns The runs, in that order, which is also the order of their ids.
  * @throws What {@link createFlowRuns} throws.

@@ -10,7 +10,8 @@ import { addDuration, durationSchema } from './durations.js'
 // Each is a call of `setFlowRunState`, and throws what that throws.
 
 /**
- * Makes a flow run PENDING: somebody took it, and it occupies a slot. A claim does the same to the runs it takes.
+ * Makes a flow run PENDING: somebody took it, and it occupies a slot. A claim does the same to the runs it
+ * takes.
  *
  * @throws {FlowRunNotFoundError} when there is no such run.
  *
@@ -100,8 +101,8 @@ export async function crashFlowRun<DB extends RequiredTables>(
 }
 
 /**
- * Makes a flow run CANCELLED, which frees its slot, whatever it was. The library's own `cancelFlowRun` only asks a run to stop that somebody has:
- * it is CANCELLING, and still occupies the slot.
+ * Makes a flow run CANCELLED, which frees its slot, whatever it was. The library's own `cancelFlowRun` only
+ * asks a run to stop that somebody has: it is CANCELLING, and still occupies the slot.
  *
  * @throws {FlowRunNotFoundError} when there is no such run.
  *
@@ -127,8 +128,8 @@ export interface RetryFlowRunOptions extends NowOption {
 const retryOptionsSchema = z.strictObject({ in: durationSchema.optional(), ...nowShape })
 
 /**
- * Schedules a flow run again, as SCHEDULED with the name `AwaitingRetry`, whatever it was. The library's own `retryFlowRun` takes only one that has
- * ended.
+ * Schedules a flow run again, as SCHEDULED with the name `AwaitingRetry`, whatever it was. The library's own
+ * `retryFlowRun` takes only one that has ended.
  *
  * @throws {InvalidInputError} when an option is not valid.
  * @throws {FlowRunNotFoundError} when there is no such run.

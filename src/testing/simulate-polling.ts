@@ -8,16 +8,19 @@ import type { SimulatePollingOptions } from './simulation/options.js'
 import { simulate } from './simulation/simulate.js'
 
 /**
- * Simulates pollers over virtual time, to try out priorities, limits and pauses: who is given what when, how many slots are
- * occupied, what is late.
+ * Simulates pollers over virtual time, to try out priorities, limits and pauses: who is given what when, how
+ * many slots are occupied, what is late.
  *
- * The pollers use the library's own claims (or polls, with `by: 'poll'`) in a real database. Only time is made up: nothing waits, and
- * an hour of a few hundred runs takes about a second. The same options and seed give the same history.
+ * The pollers use the library's own claims (or polls, with `by: 'poll'`) in a real database. Only time is
+ * made up: nothing waits, and an hour of a few hundred runs takes about a second. The same options and seed
+ * give the same history.
  *
- * A poller polls, starts what it was given after its latency (RUNNING), and each run ends after its duration (COMPLETED). A crashed
- * poller leaves its runs PENDING, and they are given back when they are stale. A run that was started goes on without its poller.
+ * A poller polls, starts what it was given after its latency (RUNNING), and each run ends after its duration
+ * (COMPLETED). A crashed poller leaves its runs PENDING, and they are given back when they are stale. A run
+ * that was started goes on without its poller.
  *
- * @param options - Times are in seconds, from the start or of a span. A pair of them is a range, from which each is drawn.
+ * @param options - Times are in seconds, from the start or of a span. A pair of them is a range, from which
+ *   each is drawn.
  * @returns The history, plain data.
  * @throws {InvalidInputError} when an option is not valid, or names a queue or pool that is not there.
  * @throws {TestDriverMissingError} when no session is given and better-sqlite3 is not installed.
@@ -40,7 +43,8 @@ export async function simulatePolling<DB extends RequiredTables = WorkQueueTable
   options: SimulatePollingOptions<DB>,
 ): Promise<PollingHistory> {
   const checked = check(simulatePollingSchema, options)
-  // One call of the library's, however many it makes: nothing else comes between, and all is done in one and the same session.
+  // One call of the library's, however many it makes: nothing else comes between, and all is done in one and
+  // the same session.
   if (checked.session !== undefined)
     return await open(checked.session, ({ db }) => simulate(db as Session<RequiredTables>, checked))
   const session = await createTestSession()

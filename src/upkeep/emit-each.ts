@@ -1,6 +1,6 @@
 /**
- * Tells of each of what was changed and is committed by now, one after the other. One that fails keeps the others from nothing:
- * then its error is thrown, or all of them together.
+ * Tells of each of what was changed and is committed by now, one after the other. One that fails keeps the
+ * others from nothing: then its error is thrown, or all of them together.
  */
 export async function emitEach<T>(changed: readonly T[], emit: ((change: T) => unknown) | undefined): Promise<void> {
   if (emit === undefined) return

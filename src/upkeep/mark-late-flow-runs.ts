@@ -27,11 +27,12 @@ const optionsSchema = z.strictObject({
 })
 
 /**
- * Marks runs as late that were not started in time: due SCHEDULED runs with the state name `Scheduled` get the name `Late`, oldest
- * first, each with its row in `flow_run_state`. Their start time stays, and polls hand them out as before.
+ * Marks runs as late that were not started in time: due SCHEDULED runs with the state name `Scheduled` get
+ * the name `Late`, oldest first, each with its row in `flow_run_state`. Their start time stays, and polls
+ * hand them out as before.
  *
- * A host calls it on a timer, again at once when it returns as many runs as `limit`. Several servers may: no run is marked twice,
- * and on PostgreSQL they do not wait for each other.
+ * A host calls it on a timer, again at once when it returns as many runs as `limit`. Several servers may: no
+ * run is marked twice, and on PostgreSQL they do not wait for each other.
  *
  * Source: Prefect's service `late_runs`.
  *
@@ -51,7 +52,8 @@ export async function markLateFlowRuns<DB extends RequiredTables>(
   return await write(session, async (scope) => {
     const isPostgres = scope.dialect === 'postgres'
     const lock = isPostgres ? sql`for no key update skip locked` : sql``
-    // Without statistics, SQLite assumes that a state is rare, and sorts the backlog that one of Prefect's own indexes of states finds.
+    // Without statistics, SQLite assumes that a state is rare, and sorts the backlog that one of Prefect's
+    // own indexes of states finds.
     const usual = (condition: Condition): Condition => (isPostgres ? condition : sql`likely(${condition})`)
     const runs = await selectFlowRuns(
       scope,

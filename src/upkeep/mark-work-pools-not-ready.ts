@@ -1,6 +1,6 @@
 import { type SqlBool, sql } from 'kysely'
 import { z } from 'zod'
-import { holdOffHeartbeats } from '../locks.js'
+import { holdOffHeartbeats } from '../work-pools/heartbeats-under-way.js'
 import { check } from '../model/checks.js'
 import { and, hasAnyId } from '../sql/lists.js'
 import type { WorkPool } from '../model/work-pool.js'
@@ -15,8 +15,9 @@ const optionsSchema = z.strictObject(workPoolStatusShape)
 /**
  * Marks work pools NOT_READY that are READY but have no worker ONLINE.
  *
- * A host calls it on a timer, after {@link markWorkersOffline}; several servers may. `emitStatusChange` is awaited once for each
- * pool, also when it failed for another. A pool with a heartbeat under way counts as one with a worker. The next heartbeat of a worker turns the pool READY again.
+ * A host calls it on a timer, after {@link markWorkersOffline}; several servers may. `emitStatusChange` is
+ * awaited once for each pool, also when it failed for another. A pool with a heartbeat under way counts as
+ * one with a worker. The next heartbeat of a worker turns the pool READY again.
  *
  * Source: Prefect's service `foreman`.
  *

@@ -15,7 +15,9 @@ import { emitEach } from './emit-each.js'
 export interface MarkWorkQueuesNotReadyOptions extends NowOption {
   /** Queues last polled before this time are not ready. Prefect uses 60 seconds ago. */
   lastPolledBefore: Date
-  /** Awaited once for each queue: after the commit when the function has its own transaction, else at its end. */
+  /**
+   * Awaited once for each queue: after the commit when the function has its own transaction, else at its end.
+   */
   emitStatusChange?: EmitWorkQueueStatusChange | undefined
 }
 
@@ -28,7 +30,8 @@ const optionsSchema = z.strictObject({
 /**
  * Marks work queues NOT_READY that are READY but were last polled before a time.
  *
- * A host calls it on a timer; several servers may. The next poll that is recorded turns the queue READY again.
+ * A host calls it on a timer; several servers may. The next poll that is recorded turns the queue READY
+ * again.
  *
  * Source: Prefect's service `foreman`; like it, this leaves queues alone that were never polled.
  *

@@ -25,7 +25,8 @@ const optionsSchema = z.strictObject({
 /**
  * Marks workers OFFLINE that are ONLINE but were silent for more than so many of their heartbeat intervals.
  *
- * A host calls it on a timer; several servers may. A worker that sends a heartbeat at the same moment stays ONLINE.
+ * A host calls it on a timer; several servers may. A worker that sends a heartbeat at the same moment stays
+ * ONLINE.
  *
  * Source: Prefect's service `foreman`.
  *
@@ -71,7 +72,10 @@ export async function markWorkersOffline<DB extends RequiredTables>(
   })
 }
 
-/** The worker's last heartbeat is further back than so many intervals. Both may be large: their product is no `integer`, nor an `interval`. */
+/**
+ * The worker's last heartbeat is further back than so many intervals. Both may be large: their product is no
+ * `integer`, nor an `interval`.
+ */
 function wasSilentFor(
   interval: RawBuilder<unknown>,
   multiple: number,

@@ -19,10 +19,13 @@ export async function lockDefaultWorkPool(scope: Scope): Promise<LockedWorkPool 
 /** How often the pool may be deleted by others just after they created it. */
 const MOST_ATTEMPTS = 5
 
-/** Creates the pool `default-agent-pool` with its queue `default`, or locks the one that another session created meanwhile. */
+/**
+ * Creates the pool `default-agent-pool` with its queue `default`, or locks the one that another session
+ * created meanwhile.
+ */
 export async function createDefaultWorkPool(scope: Scope, now: Date | undefined): Promise<DefaultWorkPool> {
-  // Another round is needed only when a pool that was in the way is deleted before it can be locked. One that stays in the way is
-  // there for others, and hidden from this session (row-level security).
+  // Another round is needed only when a pool that was in the way is deleted before it can be locked. One that
+  // stays in the way is there for others, and hidden from this session (row-level security).
   for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
     const inserted = await insertWorkPool(scope, { name: DEFAULT_AGENT_WORK_POOL_NAME }, now)
     if (inserted !== undefined) {

@@ -8,7 +8,8 @@ import { insertWorkPool } from './insert-work-pool.js'
 /**
  * Creates a work pool, and with it the queue `default`, to which `defaultQueueId` points.
  *
- * Created paused, its status is PAUSED, else NOT_READY; a pool of type `prefect-agent` is NOT_READY in both cases.
+ * Created paused, its status is PAUSED, else NOT_READY; a pool of type `prefect-agent` is NOT_READY in both
+ * cases.
  *
  * @param options - `now`: what time it is. Default: the clock.
  * @throws {InvalidInputError} when the input is not valid.

@@ -7,11 +7,12 @@ import { readPriorities } from '../work-queues/priorities.js'
 /**
  * Deletes a work pool, with its queues and workers. Its runs keep existing, with `workQueueId` null.
  *
- * What it leaves is known by the names of its queues alone, and so belongs to no queue of another pool: waiting runs are taken up again
- * only if the default agent pool has, or gets, a queue of that name. There, runs that were active still occupy. To give them to another
- * queue or to end them, do so before.
+ * What it leaves is known by the names of its queues alone, and so belongs to no queue of another pool:
+ * waiting runs are taken up again only if the default agent pool has, or gets, a queue of that name. There,
+ * runs that were active still occupy. To give them to another queue or to end them, do so before.
  *
- * The same whether or not a SQLite connection enforces foreign keys. On PostgreSQL it waits for claims that are under way in the pool.
+ * The same whether or not a SQLite connection enforces foreign keys. On PostgreSQL it waits for claims that
+ * are under way in the pool.
  *
  * @returns `false` when there is no such pool.
  * @throws {InvalidInputError} when the id is not a UUID.

@@ -1,7 +1,8 @@
 import { sql } from 'kysely'
 import { z } from 'zod'
 import { WorkPoolNotFoundError } from '../errors.js'
-import { holdOffHeartbeats, lockGated, type LockPurpose, lockWorkPool } from '../locks.js'
+import { lockGated, type LockPurpose, lockWorkPool } from '../locks.js'
+import { holdOffHeartbeats } from './heartbeats-under-way.js'
 import { nextWorkPoolStatus } from '../rules/work-pool-status.js'
 import { callbackSchema, check, idSchema, type NowOption, nowShape } from '../model/checks.js'
 import { type WorkPoolUpdate, workPoolUpdateSchema } from '../model/work-pool.js'
@@ -12,7 +13,10 @@ import { type EmitWorkPoolStatusChange, writeWorkPool } from './write-work-pool.
 
 /** How a function reports that it wrote the status of a work pool. */
 export interface WorkPoolStatusOptions extends NowOption {
-  /** Awaited once for each status written: after the commit when the function has its own transaction, else at its end. */
+  /**
+   * Awaited once for each status written: after the commit when the function has its own transaction, else at
+   * its end.
+   */
   emitStatusChange?: EmitWorkPoolStatusChange | undefined
 }
 
@@ -26,12 +30,14 @@ const optionsSchema = z.strictObject(workPoolStatusShape)
 /**
  * Changes a work pool.
  *
- * Only the keys present change: `undefined` counts as absent, `null` clears. Pausing sets the status PAUSED, resuming sets READY
- * when the pool has a worker ONLINE, else NOT_READY; on a pool of type `prefect-agent` neither sets it. Whenever the status is
- * written, `lastTransitionedStatusAt` and `lastStatusEventId` are too. An empty patch still sets `updated`.
+ * Only the keys present change: `undefined` counts as absent, `null` clears. Pausing sets the status PAUSED,
+ * resuming sets READY when the pool has a worker ONLINE, else NOT_READY; on a pool of type `prefect-agent`
+ * neither sets it. Whenever the status is written, `lastTransitionedStatusAt` and `lastStatusEventId` are
+ * too. An empty patch still sets `updated`.
  *
- * On PostgreSQL, a limit given to a pool that had none waits for the claims that are under way in the pool, and later claims wait
- * behind; a claim in a pool that has a limit holds the pool's row, and each change waits for it.
+ * On PostgreSQL, a limit given to a pool that had none waits for the claims that are under way in the pool,
+ * and later claims wait behind; a claim in a pool that has a limit holds the pool's row, and each change
+ * waits for it.
  *
  * @returns `true`; a missing pool is an error, as in Prefect.
  * @throws {InvalidInputError} when the patch is not valid.

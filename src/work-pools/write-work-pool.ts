@@ -20,7 +20,10 @@ export interface WorkPoolStatusChange {
 /** Is told of a pool whose status was written. */
 export type EmitWorkPoolStatusChange = (change: WorkPoolStatusChange) => unknown
 
-/** Writes changes of a locked work pool. When the status is among them, also when and by which event it changed. */
+/**
+ * Writes changes of a locked work pool. When the status is among them, also when and by which event it
+ * changed.
+ */
 export async function writeWorkPool(
   { db, dialect }: Scope,
   before: WorkPool,

@@ -21,14 +21,14 @@ const newPrioritiesSchema = z
 /**
  * Gives some of a pool's work queues new priorities, all at once.
  *
- * The asked ones are exactly as asked. The others keep their order; those in the way move down (never up), as few and as little as
- * possible; afterwards all priorities in the pool are unique and positive, whatever they were. Ids of other pools and of no queue
- * are ignored, and so is a pool that does not exist.
+ * The asked ones are exactly as asked. The others keep their order; those in the way move down (never up), as
+ * few and as little as possible; afterwards all priorities in the pool are unique and positive, whatever they
+ * were. Ids of other pools and of no queue are ignored, and so is a pool that does not exist.
  *
  * @param newPriorities - Queue id to priority (from 1), as a map or a record.
  * @param options - `now`: what time it is. Default: the clock.
- * @throws {InvalidInputError} when an id or a priority is not valid, two queues ask for one priority, or a queue would have to
- * move past priority 2^31 - 1.
+ * @throws {InvalidInputError} when an id or a priority is not valid, two queues ask for one priority, or a
+ * queue would have to move past priority 2^31 - 1.
  *
  * @example
  * ```ts

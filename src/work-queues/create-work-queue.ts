@@ -12,19 +12,22 @@ import { insertWorkQueue } from './insert-work-queue.js'
 /**
  * Creates a work queue.
  *
- * - Without `workPoolId` it goes to the pool `default-agent-pool`, which is created with its queue `default` if absent. Asked
- *   for `default` while that pool did not exist, it returns the queue just created with it, as it is.
- * - Without `priority` it gets the first free one from 1 in its pool. A given priority is taken, and the queues in its way
- *   move down by as little as needed.
+ * - Without `workPoolId` it goes to the pool `default-agent-pool`, which is created with its queue `default`
+ *   if absent. Asked for `default` while that pool did not exist, it returns the queue just created with it,
+ *   as it is.
+ * - Without `priority` it gets the first free one from 1 in its pool. A given priority is taken, and the
+ *   queues in its way move down by as little as needed.
  * - Created paused, its status is PAUSED, else NOT_READY.
  *
  * Calls at the same time wait for each other where they share a pool, and never give out one priority twice.
  *
  * @param options - `now`: what time it is. Default: the clock.
- * @throws {InvalidInputError} when the input is not valid, or a queue would have to move past priority 2^31 - 1.
+ * @throws {InvalidInputError} when the input is not valid, or a queue would have to move past priority
+ *   2^31 - 1.
  * @throws {WorkQueueExistsError} when the name is taken in the pool. The caller's transaction stays usable.
  * @throws {WorkPoolNotFoundError} when there is no pool `workPoolId`.
- * @throws {WorkPoolExistsError} when `default-agent-pool` is there but hidden from the session, by row-level security.
+ * @throws {WorkPoolExistsError} when `default-agent-pool` is there but hidden from the session, by row-level
+ *   security.
  *
  * @example
  * ```ts

@@ -6,11 +6,12 @@ import { type RequiredTables, type Session, write } from '../session.js'
 import { readPriorities, rebalance, writePriorities } from './priorities.js'
 
 /**
- * Deletes a work queue. Its runs keep existing, with `workQueueId` null; its priority is free. On PostgreSQL it waits for claims that
- * are under way in the pool.
+ * Deletes a work queue. Its runs keep existing, with `workQueueId` null; its priority is free. On PostgreSQL
+ * it waits for claims that are under way in the pool.
  *
- * What it leaves is known by its name alone, and so belongs to no queue of another pool: waiting runs are taken up again only if the
- * default agent pool has, or gets, a queue of that name. There, runs that were active still occupy.
+ * What it leaves is known by its name alone, and so belongs to no queue of another pool: waiting runs are
+ * taken up again only if the default agent pool has, or gets, a queue of that name. There, runs that were
+ * active still occupy.
  *
  * @param options - `now`: what time it is. Default: the clock.
  * @returns `false` when there is no such queue.

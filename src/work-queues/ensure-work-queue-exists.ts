@@ -9,15 +9,16 @@ import { findWorkQueueByName } from './read-work-queue-by-name.js'
 import { findWorkQueue } from './select-work-queues.js'
 
 /**
- * Reads a work queue by its name, as {@link readWorkQueueByName} does, and creates it when there is none: in the default agent
- * pool, with priority 1.
+ * Reads a work queue by its name, as {@link readWorkQueueByName} does, and creates it when there is none: in
+ * the default agent pool, with priority 1.
  *
- * `default` is the default pool's default queue, also when that was renamed. Safe when many call it at once: all get the same
- * queue. A call that finds the queue writes nothing.
+ * `default` is the default pool's default queue, also when that was renamed. Safe when many call it at once:
+ * all get the same queue. A call that finds the queue writes nothing.
  *
  * @param options - `now`: what time it is. Default: the clock.
  * @throws {InvalidInputError} when the name is blank or has one of `/ % & > <`.
- * @throws {WorkPoolExistsError} when `default-agent-pool` is there but hidden from the session, by row-level security.
+ * @throws {WorkPoolExistsError} when `default-agent-pool` is there but hidden from the session, by row-level
+ *   security.
  *
  * @example
  * ```ts
@@ -33,8 +34,8 @@ export async function ensureWorkQueueExists<DB extends RequiredTables>(
   const { now } = check(nowOptionSchema, options)
 
   return await open(session, async (scope) => {
-    // Outside a transaction, a plain look comes first, so that the usual call writes and locks nothing. Inside one, SQLite needs
-    // the write first.
+    // Outside a transaction, a plain look comes first, so that the usual call writes and locks nothing.
+    // Inside one, SQLite needs the write first.
     if (!scope.isTransaction) {
       const found = await findWorkQueueByName(scope, queueName)
       if (found !== undefined) return found

@@ -17,8 +17,8 @@ const optionsSchema = z.strictObject({ workPoolName: nameSchema.optional() })
 /**
  * Reads a work queue by its name.
  *
- * Without `workPoolName` it looks in the pool `default-agent-pool`; only when that pool does not exist, in every pool, and of
- * several queues of the name it takes the one with the lowest id.
+ * Without `workPoolName` it looks in the pool `default-agent-pool`; only when that pool does not exist, in
+ * every pool, and of several queues of the name it takes the one with the lowest id.
  *
  * @returns The queue, or `undefined` when there is none.
  * @throws {InvalidInputError} when a name is blank or has one of `/ % & > <`.

@@ -20,8 +20,8 @@ export interface WorkQueueStatusDetail {
 }
 
 /**
- * Judges the health of a work queue: healthy when it has no late runs and was polled at most 60.000 s ago. A poll in the future
- * is recent. One statement.
+ * Judges the health of a work queue: healthy when it has no late runs and was polled at most 60.000 s ago. A
+ * poll in the future is recent. One statement.
  *
  * @param options - `now`: what time it is. Default: the clock.
  * @throws {InvalidInputError} when the id is not a UUID.

@@ -21,10 +21,11 @@ const pollsSchema = z.strictObject({
 })
 
 /**
- * Records that work queues were polled: sets `lastPolled` on all of them, and the status READY on the ready ones that are not
- * paused. Ids of no queue are ignored; without any id nothing is asked of the database.
+ * Records that work queues were polled: sets `lastPolled` on all of them, and the status READY on the ready
+ * ones that are not paused. Ids of no queue are ignored; without any id nothing is asked of the database.
  *
- * On PostgreSQL the rows are locked in id order, so that many servers can record polls at once. For one queue it is one statement.
+ * On PostgreSQL the rows are locked in id order, so that many servers can record polls at once. For one queue
+ * it is one statement.
  *
  * @throws {InvalidInputError} when an id or `now` is not valid.
  *
@@ -42,8 +43,9 @@ export async function recordWorkQueuePolls<DB extends RequiredTables>(
   if (ids.length === 0) return
 
   await open(session, async (scope) => {
-    // One row needs no order. Several are locked by a statement before: PostgreSQL locks and updates them in one statement too,
-    // but then looks up each row twice, by its old version, and two such statements were seen to deadlock on one row.
+    // One row needs no order. Several are locked by a statement before: PostgreSQL locks and updates them in
+    // one statement too, but then looks up each row twice, by its old version, and two such statements were
+    // seen to deadlock on one row.
     if (ids.length === 1 || scope.dialect === 'sqlite') await writePolls(scope, ids, readyWorkQueueIds, now)
     else {
       await transact(scope, async (transaction) => {

@@ -22,7 +22,8 @@ export type EmitWorkQueueStatusChange = (queue: WorkQueue) => unknown
 /** How {@link updateWorkQueue} reports. */
 export interface UpdateWorkQueueOptions extends NowOption {
   /**
-   * Awaited once, only when the status was written: after the commit when the update has its own transaction, else at its end.
+   * Awaited once, only when the status was written: after the commit when the update has its own transaction,
+   * else at its end.
    */
   emitStatusChange?: EmitWorkQueueStatusChange | undefined
 }
@@ -35,21 +36,24 @@ const optionsSchema = z.strictObject({
 /**
  * Changes a work queue.
  *
- * Only the keys present change: `undefined` counts as absent, `null` clears. Pausing sets the status PAUSED unless it already is;
- * unpausing a PAUSED queue sets READY when it was last polled (the patch's value first, else the row's) within 60 s, else
- * NOT_READY; otherwise the status stays. A new priority moves the queues in its way, as on create. An empty patch still sets
- * `updated`.
+ * Only the keys present change: `undefined` counts as absent, `null` clears. Pausing sets the status PAUSED
+ * unless it already is; unpausing a PAUSED queue sets READY when it was last polled (the patch's value first,
+ * else the row's) within 60 s, else NOT_READY; otherwise the status stays. A new priority moves the queues in
+ * its way, as on create. An empty patch still sets `updated`.
  *
- * On PostgreSQL, a limit given to a queue that had none, and a new name, wait for the claims that are under way in the pool, and
- * later claims wait behind; nothing else does.
+ * On PostgreSQL, a limit given to a queue that had none, and a new name, wait for the claims that are under
+ * way in the pool, and later claims wait behind; nothing else does.
  *
  * @returns `false` when there is no such queue.
- * @throws {InvalidInputError} when the patch is not valid, or a queue would have to move past priority 2^31 - 1.
- * @throws {WorkQueueExistsError} when the new name is taken in the pool. The caller's transaction stays usable.
+ * @throws {InvalidInputError} when the patch is not valid, or a queue would have to move past priority
+ *   2^31 - 1.
+ * @throws {WorkQueueExistsError} when the new name is taken in the pool. The caller's transaction stays
+ *   usable.
  *
  * @example
  * ```ts
- * await updateWorkQueue(db, queue.id, { isPaused: true }, { emitStatusChange: (queue) => bus.send(queue.status) })
+ * const emitStatusChange = ({ status }: typeof queue) => bus.send(status)
+ * await updateWorkQueue(db, queue.id, { isPaused: true }, { emitStatusChange })
  * ```
  */
 export async function updateWorkQueue<DB extends RequiredTables>(
@@ -111,7 +115,9 @@ interface LockedWorkQueue {
   readonly moved: Map<string, number>
 }
 
-/** Locks all that the patch changes. A new name and a limit where there was none need the gate of the pool. */
+/**
+ * Locks all that the patch changes. A new name and a limit where there was none need the gate of the pool.
+ */
 async function lockForUpdate(scope: Scope, id: string, patch: WorkQueueUpdate): Promise<LockedWorkQueue | undefined> {
   const { name, concurrencyLimit } = patch
   const givesLimit = typeof concurrencyLimit === 'number'
@@ -138,7 +144,8 @@ async function lockRows(
   patch: WorkQueueUpdate,
   purpose: LockPurpose,
 ): Promise<LockedWorkQueue | undefined> {
-  // Names and priorities are the pool's to keep apart, so it is locked first. Then the queues, all that will be written.
+  // Names and priorities are the pool's to keep apart, so it is locked first. Then the queues, all that will
+  // be written.
   let moved = new Map<string, number>()
   if (patch.name !== undefined || patch.priority !== undefined) {
     const pool = await lockWorkPoolOfQueue(scope, id)
@@ -153,7 +160,10 @@ async function lockRows(
   return current && { current, moved }
 }
 
-/** An update cannot say `on conflict do nothing`, but under the pool's lock nobody else takes the name meanwhile. */
+/**
+ * An update cannot say `on conflict do nothing`, but under the pool's lock nobody else takes the name
+ * meanwhile.
+ */
 async function refuseTakenName(scope: Scope, workPoolId: string, id: string, name: string): Promise<void> {
   const taken = await findWorkQueue(
     scope,

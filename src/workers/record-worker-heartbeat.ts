@@ -1,7 +1,8 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely'
 import { z } from 'zod'
 import { WorkPoolNotFoundError } from '../errors.js'
-import { announceHeartbeat, lockWorkPool, passGate } from '../locks.js'
+import { lockWorkPool, passGate } from '../locks.js'
+import { announceHeartbeat } from '../work-pools/heartbeats-under-way.js'
 import { check, countSchema, idSchema, nameSchema } from '../model/checks.js'
 import { decode, selection } from '../model/columns.js'
 import { workerColumns } from '../model/worker.js'
@@ -26,11 +27,12 @@ export interface RecordWorkerHeartbeatOptions extends WorkPoolStatusOptions {
 const optionsSchema = z.strictObject({ ...workPoolStatusShape, heartbeatIntervalSeconds: countSchema.optional() })
 
 /**
- * Records that a worker of a pool is alive: creates or updates the worker, which is ONLINE, and turns a NOT_READY pool READY.
+ * Records that a worker of a pool is alive: creates or updates the worker, which is ONLINE, and turns a
+ * NOT_READY pool READY.
  *
- * Safe when many workers start at once. On PostgreSQL it holds the worker's own row from its first statement on, so that
- * {@link markWorkersOffline} passes over it, and the pool's row only when it turns it READY: it waits for no claim, unless the pool is
- * NOT_READY and has a limit. In a transaction it comes before a claim.
+ * Safe when many workers start at once. On PostgreSQL it holds the worker's own row from its first statement
+ * on, so that {@link markWorkersOffline} passes over it, and the pool's row only when it turns it READY: it
+ * waits for no claim, unless the pool is NOT_READY and has a limit. In a transaction it comes before a claim.
  *
  * @throws {InvalidInputError} when an argument is not valid.
  * @throws {WorkPoolNotFoundError} when there is no such pool.
@@ -51,7 +53,8 @@ export async function recordWorkerHeartbeat<DB extends RequiredTables>(
   const { heartbeatIntervalSeconds, now, emitStatusChange } = check(optionsSchema, options)
 
   const { worker, change } = await open(session, async (scope) => {
-    // In a transaction of the host's a claim may follow, so that the gate comes before the pool's row. By itself, a heartbeat needs none.
+    // In a transaction of the host's a claim may follow, so that the gate comes before the pool's row. By
+    // itself, a heartbeat needs none.
     const beat = { workPoolId: poolId, name: workerName, heartbeatIntervalSeconds, now, mayClaim: scope.isTransaction }
     return await transact(scope, async (transaction) => {
       const recorded = (await recordOfKnown(transaction, beat)) ?? (await recordOfNew(transaction, beat))
@@ -78,8 +81,8 @@ interface Recorded {
 }
 
 /**
- * A worker that exists holds its own row before all else, and keeps its pool from being deleted by that, so that it needs no lock of the
- * pool's unless it has to turn it READY.
+ * A worker that exists holds its own row before all else, and keeps its pool from being deleted by that, so
+ * that it needs no lock of the pool's unless it has to turn it READY.
  */
 async function recordOfKnown(scope: Scope, beat: Beat): Promise<Recorded | undefined> {
   if (scope.dialect === 'sqlite') return undefined
@@ -95,8 +98,8 @@ async function recordOfKnown(scope: Scope, beat: Beat): Promise<Recorded | undef
 }
 
 /**
- * A new worker's pool comes first: the insert locks it too, and two workers that made that lock a stronger one would wait for each other
- * when a third session waits to delete the pool.
+ * A new worker's pool comes first: the insert locks it too, and two workers that made that lock a stronger
+ * one would wait for each other when a third session waits to delete the pool.
  */
 async function recordOfNew(scope: Scope, beat: Beat): Promise<Recorded | undefined> {
   if (scope.dialect === 'sqlite') {
@@ -110,7 +113,9 @@ async function recordOfNew(scope: Scope, beat: Beat): Promise<Recorded | undefin
   return worker && { worker, change }
 }
 
-/** Inserts from the pool's own row, so that a pool that is gone gives no row instead of a broken foreign key. */
+/**
+ * Inserts from the pool's own row, so that a pool that is gone gives no row instead of a broken foreign key.
+ */
 async function insertWorker(scope: Scope, beat: Beat, onConflict: Fragment): Promise<Worker | undefined> {
   const { db, dialect, tables } = scope
   const isPostgres = dialect === 'postgres'
@@ -131,8 +136,9 @@ async function insertWorker(scope: Scope, beat: Beat, onConflict: Fragment): Pro
 }
 
 /**
- * PostgreSQL: the worker that another session has inserted meanwhile. Its row is written unless it is locked, by another heartbeat of the same
- * worker, which says as much, or by a delete of the pool: that one holds it while it waits for the pool, which is locked here.
+ * PostgreSQL: the worker that another session has inserted meanwhile. Its row is written unless it is locked,
+ * by another heartbeat of the same worker, which says as much, or by a delete of the pool: that one holds it
+ * while it waits for the pool, which is locked here.
  */
 async function findWorker(scope: Scope, beat: Beat): Promise<Worker | undefined> {
   const { db, dialect, tables } = scope
@@ -177,7 +183,10 @@ function signOfLife(scope: Scope, beat: Beat): Fragment {
     status = 'ONLINE'`
 }
 
-/** Once the heartbeat is announced, nobody marks the pool NOT_READY; before, the pool's lock has to be waited for to see it. */
+/**
+ * Once the heartbeat is announced, nobody marks the pool NOT_READY; before, the pool's lock has to be waited
+ * for to see it.
+ */
 async function turnReady(
   scope: Scope,
   { workPoolId, now, mayClaim }: Beat,

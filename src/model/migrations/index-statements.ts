@@ -8,8 +8,9 @@ export interface Index {
 }
 
 /**
- * Statements that create indexes, and take those as they are that are there already: on a database in use, an operator builds them
- * beforehand with PostgreSQL's `create index concurrently`, which no migration can, since it runs in a transaction.
+ * Statements that create indexes, and take those as they are that are there already: on a database in use, an
+ * operator builds them beforehand with PostgreSQL's `create index concurrently`, which no migration can,
+ * since it runs in a transaction.
  *
  * An index is in its table's schema: PostgreSQL names the schema with the table, SQLite with the index.
  */

@@ -1,12 +1,14 @@
 import { createIndexes, dropIndexes, type Index } from './index-statements.js'
 import type { Statements } from './migration.js'
 
-// The indexes that polls, counts and claims use and that Prefect's own database lacks. Frozen: a change is a new migration.
+// The indexes that polls, counts and claims use and that Prefect's own database lacks. Frozen: a change is a
+// new migration.
 //
-// Each is partial, so that it holds only the runs that matter now, and none that a poll could use begins with the start time: PostgreSQL prefers such a
-// global index to the right one and then walks the backlog of every other pool (190 ms a poll with a neighbour's million due
-// runs, against 0.45 ms without it). The conditions on `work_queue_id` keep the two ways of membership apart: after `analyze`,
-// SQLite took the index by id for runs known by name alone until it said `work_queue_id is not null`.
+// Each is partial, so that it holds only the runs that matter now, and none that a poll could use begins with
+// the start time: PostgreSQL prefers such a global index to the right one and then walks the backlog of every
+// other pool (190 ms a poll with a neighbour's million due runs, against 0.45 ms without it). The conditions
+// on `work_queue_id` keep the two ways of membership apart: after `analyze`, SQLite took the index by id for
+// runs known by name alone until it said `work_queue_id is not null`.
 
 const ACTIVE = "state_type in ('PENDING', 'RUNNING', 'CANCELLING')"
 

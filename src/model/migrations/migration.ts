@@ -15,8 +15,8 @@ export interface Statements {
 }
 
 /**
- * Makes a migration of statements, in which `{name}` stands for one of our tables or types, in the schema that the host's
- * `withSchema` names, if any.
+ * Makes a migration of statements, in which `{name}` stands for one of our tables or types, in the schema
+ * that the host's `withSchema` names, if any.
  */
 export function migration(up: Statements, down: Statements): WorkQueueMigration {
   return { up: (db) => run(db, up), down: (db) => run(db, down) }

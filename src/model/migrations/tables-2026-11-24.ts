@@ -1,11 +1,11 @@
 import { CREATE_INDEXES } from './indexes-2026-11-24.js'
 import { migration, type WorkQueueMigration } from './migration.js'
 
-// The five tables as Prefect 3 leaves them in its own database, with the columns that this library reads and writes. Frozen: a
-// change is a new migration.
+// The five tables as Prefect 3 leaves them in its own database, with the columns that this library reads and
+// writes. Frozen: a change is a new migration.
 //
-// `flow_run.state_id` refers to a state without a foreign key: with one, each state that is deleted with its run would look for
-// runs that refer to it, and that look-up would need one more index on the busiest table.
+// `flow_run.state_id` refers to a state without a foreign key: with one, each state that is deleted with its
+// run would look for runs that refer to it, and that look-up would need one more index on the busiest table.
 
 const SQLITE_ID = `char(36) not null default (
     lower(hex(randomblob(4))) || '-' || lower(hex(randomblob(2))) || '-4' || substr(lower(hex(randomblob(2))), 2) || '-' ||

@@ -49,8 +49,8 @@ export async function pollRuns(
 }
 
 /**
- * What PostgreSQL's `for update skip locked` makes of another transaction's locks, on every database and with one connection: the runs
- * that are locked are not there for the poll, and occupy no slot.
+ * What PostgreSQL's `for update skip locked` makes of another transaction's locks, on every database and with
+ * one connection: the runs that are locked are not there for the poll, and occupy no slot.
  */
 async function passingOver<T>(
   session: Session<RequiredTables>,

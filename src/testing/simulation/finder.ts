@@ -17,7 +17,10 @@ export function createFinder(
   session: Session<RequiredTables>,
   { by, start, pollSeconds }: Pick<CheckedOptions, 'by' | 'start' | 'pollSeconds'>,
 ): Finder {
-  /** The situation in which a target last had nothing. Most polls find nothing: they are not made again until something changes. */
+  /**
+   * The situation in which a target last had nothing. Most polls find nothing: they are not made again until
+   * something changes.
+   */
   const idle = new Map<string, string>()
   /** The runs that the transactions of polls have locked. */
   let locks: { readonly ids: readonly string[]; readonly until: number }[] = []

@@ -8,8 +8,9 @@ export interface HandOut {
   pool: string
   poller: string
   /**
-   * `started`: it became RUNNING. `refused`: another poller had taken it meanwhile. `abandoned`: the poller crashed, and left it PENDING.
-   * `released`: it was given back as a stale claim before it was started. `open`: the simulation ended first.
+   * `started`: it became RUNNING. `refused`: another poller had taken it meanwhile. `abandoned`: the poller
+   * crashed, and left it PENDING. `released`: it was given back as a stale claim before it was started.
+   * `open`: the simulation ended first.
    */
   outcome: 'started' | 'refused' | 'abandoned' | 'released' | 'open'
   /** When it became RUNNING. */
@@ -65,7 +66,10 @@ export interface NeverStarted {
   dueAt: Date | null
 }
 
-/** What happened in a simulation: plain data, the same for the same options and seed. Everything is in the order of time. */
+/**
+ * What happened in a simulation: plain data, the same for the same options and seed. Everything is in the
+ * order of time.
+ */
 export interface PollingHistory {
   startedAt: Date
   endedAt: Date

@@ -5,7 +5,8 @@ import type { HandOut, Overshoot, SlotCount, SlotOwner } from './history.js'
 import { queueOf, type World } from './world.js'
 
 /**
- * Who occupies which slots. It is kept apart from the database, by what the pollers did: so it would see if claims miscounted.
+ * Who occupies which slots. It is kept apart from the database, by what the pollers did: so it would see if
+ * claims miscounted.
  */
 export interface Ledger {
   readonly slots: SlotCount[]

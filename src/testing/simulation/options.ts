@@ -9,7 +9,10 @@ export interface SimulatedPool {
   isPaused?: boolean | undefined
 }
 
-/** A work queue to simulate. One of this name that is there already, such as `default`, is changed by the keys that are given. */
+/**
+ * A work queue to simulate. One of this name that is there already, such as `default`, is changed by the keys
+ * that are given.
+ */
 export interface SimulatedQueue {
   name: string
   /** The pool's name. Default: the one pool of `pools`; `default-agent-pool` when there is none. */
@@ -53,7 +56,10 @@ export interface SimulatedPollers {
   limit?: number | undefined
   /** From a poll until the runs it found are started, drawn for each run. Default: 1. */
   startLatencySeconds?: Seconds | undefined
-  /** How probably a poller that was given runs crashes before it starts any, and leaves them PENDING. Default: 0. */
+  /**
+   * How probably a poller that was given runs crashes before it starts any, and leaves them PENDING.
+   * Default: 0.
+   */
   crashProbability?: number | undefined
   /** When a crashed poller polls again. `null`: never. Default: 60. */
   restartSeconds?: Seconds | null | undefined
@@ -74,15 +80,15 @@ export interface SimulatedEvent {
 /** What to simulate. */
 export interface SimulatePollingOptions<DB = WorkQueueTables> {
   /**
-   * The session to simulate in. What it has takes part: its pools and queues are polled, and its runs are handed out. It is left as the
-   * simulation ends. Default: a new test session.
+   * The session to simulate in. What it has takes part: its pools and queues are polled, and its runs are
+   * handed out. It is left as the simulation ends. Default: a new test session.
    */
   session?: Session<DB> | undefined
   /** What all draws depend on. Default: 1. */
   seed?: number | undefined
   /**
-   * `claim`: pollers claim, and start what they claimed. `poll`: they poll and start what they read, as Prefect's workers do; a start is
-   * refused when the run is no longer SCHEDULED. Default: `claim`.
+   * `claim`: pollers claim, and start what they claimed. `poll`: they poll and start what they read, as
+   * Prefect's workers do; a start is refused when the run is no longer SCHEDULED. Default: `claim`.
    */
   by?: 'claim' | 'poll' | undefined
   /** When it begins. Default: midnight UTC of 2026-01-01. */
@@ -99,8 +105,8 @@ export interface SimulatePollingOptions<DB = WorkQueueTables> {
   /** How long after it was taken a run that is still PENDING is given back. Default: 60. */
   staleAfterSeconds?: number | undefined
   /**
-   * With `by: 'poll'`: how long the transaction of a poll takes. Meanwhile other polls pass over the runs it returns, as on PostgreSQL
-   * (`for update skip locked`). Default: 0.
+   * With `by: 'poll'`: how long the transaction of a poll takes. Meanwhile other polls pass over the runs it
+   * returns, as on PostgreSQL (`for update skip locked`). Default: 0.
    */
   pollSeconds?: number | undefined
 }

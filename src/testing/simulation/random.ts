@@ -11,7 +11,9 @@ export interface Random {
   milliseconds(seconds: Seconds): number
 }
 
-/** Creates a source of numbers: mulberry32, Tommy Ettinger's public-domain generator with 32 bits of state. */
+/**
+ * Creates a source of numbers: mulberry32, Tommy Ettinger's public-domain generator with 32 bits of state.
+ */
 export function createRandom(seed: number): Random {
   let state = seed >>> 0
   const next = (): number => {

@@ -32,7 +32,10 @@ export async function simulate(session: Session<RequiredTables>, options: Checke
   return await new Simulation(session, options, random, world, durations, ledger).run()
 }
 
-/** Pollers, runs and virtual time, which is in milliseconds since the start and goes from one happening to the next. */
+/**
+ * Pollers, runs and virtual time, which is in milliseconds since the start and goes from one happening to the
+ * next.
+ */
 class Simulation {
   readonly #session: Session<RequiredTables>
   readonly #options: CheckedOptions
@@ -47,7 +50,10 @@ class Simulation {
   #elapsed = 0
   #polls = 0
   #changes = 0
-  /** How many runs are not done and how many events have not happened: when there are none, nothing is left to see. */
+  /**
+   * How many runs are not done and how many events have not happened: when there are none, nothing is left to
+   * see.
+   */
   #outstanding = 0
 
   constructor(
@@ -132,8 +138,9 @@ class Simulation {
   }
 
   /**
-   * All that the answer of a poll depends on: how often something was written, and how many runs have become due. A start time may lie
-   * within the millisecond that a `Date` ends at, and so it counts twice, before and after it.
+   * All that the answer of a poll depends on: how often something was written, and how many runs have become
+   * due. A start time may lie within the millisecond that a `Date` ends at, and so it counts twice, before
+   * and after it.
    */
   #situation(): string {
     const now = this.#now()

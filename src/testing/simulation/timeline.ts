@@ -1,7 +1,9 @@
 /** What happens at a time. */
 type Happening = () => Promise<void> | void
 
-/** What is to happen, ordered by time, and what was added first first. Times are milliseconds since the start. */
+/**
+ * What is to happen, ordered by time, and what was added first first. Times are milliseconds since the start.
+ */
 export interface Timeline {
   add(at: number, happening: Happening): void
   /** Takes the next one, if there is one. */

@@ -95,7 +95,9 @@ export function findPool(world: World, name: string, path: string): WorkPool {
   return pool
 }
 
-/** Makes the runs that are asked for, and returns how long each is to be RUNNING, in milliseconds, by its id. */
+/**
+ * Makes the runs that are asked for, and returns how long each is to be RUNNING, in milliseconds, by its id.
+ */
 export async function createRuns(
   session: Session<RequiredTables>,
   world: World,
