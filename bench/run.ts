@@ -3,7 +3,6 @@ import { cpus, tmpdir, totalmem } from 'node:os'
 import { formatISO } from 'date-fns'
 import { backlogTable, type BacklogTimes, growth, measureBacklog, pollTime } from './sections/backlog.js'
 import { measureMemory } from './sections/memory.js'
-import { measurePeers } from './sections/peers.js'
 import { measurePrefect } from './sections/prefect.js'
 import { measureQueues } from './sections/queues.js'
 import { measureRaw } from './sections/raw.js'
@@ -22,7 +21,6 @@ const sizes = [1_000, 10_000, 100_000, 1_000_000].filter((size) => size < larges
 const prefectSize = Math.min(largest, 100_000)
 const TMPFS = 0x01021994
 const where = statfsSync(tmpdir()).type === TMPFS ? 'in memory (tmpfs)' : 'on disk'
-const peerSizes = [10_000, 100_000].filter((size) => size <= Math.max(largest, 10_000))
 
 const goals: Goal[] = []
 const texts: Record<'growth' | 'raw' | 'queues' | 'memory' | 'prefect', string[]> = {
@@ -34,7 +32,6 @@ const texts: Record<'growth' | 'raw' | 'queues' | 'memory' | 'prefect', string[]
 }
 const points: Point[] = []
 const versions: string[] = []
-let peers = ''
 
 /** Measures everything on one kind of database. */
 async function measureOn(server: Server): Promise<void> {
@@ -60,7 +57,6 @@ async function measureOn(server: Server): Promise<void> {
   for (const { database } of worlds) await database[Symbol.asyncDispose]()
   take('queues', server, await measureQueues(server))
   texts.prefect.push(await measurePrefect(server, prefectSize))
-  if (server.name === 'PostgreSQL') peers = await measurePeers(server, peerSizes)
 }
 
 function take(section: keyof typeof texts, server: Server, measured: { text: string; goals: Goal[] }): void {
@@ -99,7 +95,6 @@ call, as Kysely does, or once; \`pg\` by \`pool.query\`. And the least that a po
 ${texts.raw.join('\n\n')}`,
     queues: `## A pool with a thousand queues\n\n${texts.queues.join('\n\n')}`,
     memory: `## Memory\n\n${texts.memory.join('\n\n')}`,
-    peers: `## Claims beside other queues\n\n${peers}`,
     'prefect-indexes': `## On Prefect's own tables
 
 The same functions on the tables and indexes that Prefect 3.8.8 makes, before and after the migration \`prefectIndexes\`.

@@ -31,7 +31,7 @@ export interface Batch {
 export const BATCH = 10
 
 /** How a taker is set up. */
-export interface TakerOptions {
+interface TakerOptions {
   readonly backlog: number
   readonly connections: number
   /** Where the server is reached, in place of its own port. */

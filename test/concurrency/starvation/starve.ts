@@ -22,7 +22,7 @@ export interface StarvationOptions {
 }
 
 /** What waited, and how long: milliseconds. */
-export interface Waits {
+interface Waits {
   readonly count: number
   readonly median: number
   readonly worst: number
