@@ -65,7 +65,7 @@ export const ofSessions: readonly Mutation[] = [
     file: 'src/postgres.ts',
     find: 'if (!isOutdated(error)) throw error',
     replace: 'throw error',
-    fails: 'test/contract/hosts/prepared-statements.test.ts > after a migration changed a table',
+    fails: 'test/contract/hosts/prepared-statements.test.ts > the server has forgotten it unseen',
   },
   {
     file: 'src/postgres.ts',
