@@ -30,8 +30,8 @@ export function hasAnyId(column: string, ids: readonly string[], dialect: Dialec
  *
  * PostgreSQL knows how many ids a mere cast has, and plans by that; but where it scans, it reads the list
  * again for every row: 27 s for `recordWorkQueuePolls` of 2,000 queues of 3,000. A long list is read in a
- * separate query, which runs once (0.2 s) and is taken for ten ids; a short one taken for ten makes a poll of
- * pools look so large that it is compiled (100 ms).
+ * separate query, which runs once (0.2 s) and which PostgreSQL plans as ten ids; a short list planned as ten
+ * makes a poll of pools look so expensive that PostgreSQL JIT-compiles it (100 ms).
  */
 export function isInIdList(column: string, { value, isShort }: IdList, dialect: Dialect): Condition {
   if (dialect === 'sqlite') return sql`${sql.ref(column)} in (select value from json_each(${value}))`
