@@ -140,7 +140,7 @@ async function timeStateChanges(server: Server): Promise<{ text: string; goals: 
     }
   }
   const calls: Record<string, (session: Kysely<WorkQueueTables>) => Promise<unknown>> = {
-    '`setFlowRunState`, one run': (session) => setFlowRunState(session, one.id, one),
+    '`setFlowRunState`, one run': (session) => setFlowRunState(session, one.id, { type: one.type }),
     '`setFlowRunStates`, ten runs': (session) => setFlowRunStates(session, changes.slice(0, 10)),
     '`setFlowRunStates`, a thousand runs': (session) => setFlowRunStates(session, changes),
     'ten runs from claim to RUNNING to COMPLETED': life,
