@@ -9,7 +9,7 @@ import { type Scope, transact } from '../session.js'
 import { type Parameter, runStatement } from '../sql/cached-statement.js'
 import { timeOfStatement } from '../sql/clock.js'
 import { readStoredRuns } from '../sql/stored-runs.js'
-import { claimByFilter, type QueueClaim } from './claim-by-filter.js'
+import { claimByFilter, hasWorkByFilter, passAllGates, type QueueClaim } from './claim-by-filter.js'
 import {
   isOpenToAll,
   isSamePlace,
@@ -53,13 +53,13 @@ export async function claimOnPostgres(scope: Scope, workQueueId: string, claim: 
     place = met === undefined ? UNLIMITED : { ...met.place, foundNothing: claim.limit > 0 && met.runs?.length === 0 }
     remember(scope, workQueueId, place)
     if (met?.runs !== undefined) return { workQueue: met.workQueue, runs: [...met.runs] }
-    workQueue = met?.workQueue
+    workQueue = met?.workQueue ?? workQueue
   }
   if (workQueue === undefined) throw new WorkQueueNotFoundError(workQueueId)
   return { workQueue, runs: [] }
 }
 
-/** Claims from a place as it is known; `undefined` when the queue is not in that pool. */
+/** Claims from a place as it is known; `undefined` when the queue is not in that pool, or the pool's limit is another. */
 async function claimFrom(
   scope: Scope,
   workQueueId: string,
@@ -78,7 +78,9 @@ async function claimFrom(
 async function look(scope: Scope, workQueueId: string, claim: QueueClaim, known: KnownPlace): Promise<Met> {
   const [row] = await send(scope, 'look', claim, workQueueId, known, (text) => lookAtQueue(scope, text, known))
   const { place, workQueue, isSame } = read(row, workQueueId, known)
-  const isIdle = place.isPaused || (isSame && row?.hasWork === 'false')
+  const hasWork = async (): Promise<boolean> =>
+    place.hasFilter ? await hasWorkByFilter(scope, workQueue, claim) : row?.hasWork === 'true'
+  const isIdle = place.isPaused || (isSame && !(await hasWork()))
   return { place, workQueue, runs: isIdle ? [] : undefined }
 }
 
@@ -100,6 +102,7 @@ async function claimInTurn(
   let met: Met | undefined
   for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
     const taken = expected
+    if (taken.hasFilter) await passAllGates(scope)
     const [row] = await send(scope, 'turn', claim, workQueueId, taken, (text) => takeTurn(scope, text, taken))
     if (row === undefined) return undefined
     const { place, workQueue, isSame } = read(row, workQueueId, taken)
@@ -112,6 +115,8 @@ async function claimInTurn(
       return { place, workQueue, runs: readStoredRuns(rows) }
     }
     met = { place, workQueue, runs: undefined }
+    // All gates come before the rows, so it begins anew.
+    if (place.hasFilter) break
     expected = place
   }
   return met

@@ -6,7 +6,7 @@ import { type WorkQueue, workQueueColumns } from '../model/work-queue.js'
 import type { RunsInWorkQueue } from '../polls/queue-poll.js'
 import { type Scope, transact } from '../session.js'
 import { runStatement } from '../sql/cached-statement.js'
-import { claimByFilter, type QueueClaim } from './claim-by-filter.js'
+import { claimByFilter, hasWorkByFilter, type QueueClaim } from './claim-by-filter.js'
 import { enterPendingRuns } from './enter-pending-runs.js'
 import { isSamePlace, type KnownPlace, type Place, recall, remember, UNLIMITED } from '../sql/known-queues.js'
 import { pickRuns, recordPoll } from './queue-claim.sqlite.js'
@@ -28,8 +28,10 @@ interface Picked {
 export async function claimOnSqlite(scope: Scope, workQueueId: string, claim: QueueClaim): Promise<RunsInWorkQueue> {
   const known = recall(scope, workQueueId) ?? UNLIMITED
   if (known.foundNothing && !scope.isTransaction && !claim.recordPolls) {
-    const seen = await pick(scope, workQueueId, { ...claim, now: claim.now ?? new Date() }, known)
-    if (seen.ids.length === 0 && !seen.place.hasFilter) return { workQueue: seen.workQueue, runs: [] }
+    const timed = { ...claim, now: claim.now ?? new Date() }
+    const { place, workQueue, ids } = await pick(scope, workQueueId, timed, known)
+    const hasWork = place.hasFilter ? await hasWorkByFilter(scope, workQueue, timed) : ids.length > 0
+    if (place.isPaused || !hasWork) return { workQueue, runs: [] }
   }
   const claimed = await transact(scope, async (inside) => {
     // Only now, since the transaction may have waited for the write lock.

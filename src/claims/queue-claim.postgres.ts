@@ -70,14 +70,15 @@ export function claimUnlimited(scope: Scope, claim: QueueClaimText, byName: bool
 
 /**
  * Records the poll of a queue that is claimed from, or is paused. A claim that has to take its turn first
- * records it then.
+ * records it then. A pause that the update waited for holds.
  */
 function recordPoll({ tables }: Scope, { now }: QueueClaimText): Fragment {
   return sql`
     update ${tables.work_queue} as queue set ${pollColumns(now)}
     from place
     where queue.id = place.id and (place.is_open or place.is_paused)
-    returning queue.id, queue.name, place.is_open, cast(row_to_json(queue) as text) as queue`
+    returning queue.id, queue.name, place.is_open and not queue.is_paused as is_open,
+      cast(row_to_json(queue) as text) as queue`
 }
 
 /** What a poll leaves in the row of the queue. */
@@ -95,12 +96,16 @@ function pollColumns(now: Fragment | undefined): Fragment {
  * reads the first, which keeps the order.
  *
  * The statement after it counts: a statement's snapshot is older than the locks that it waits for.
+ *
+ * Where the pool has, or has not, a limit against what was remembered, it returns nothing and leaves the queue
+ * alone: else the next try would write the pool's row with the queue's in hand.
  */
 export function takeTurn(scope: Scope, claim: QueueClaimText, place: Place): RawBuilder<object> {
   const { tables } = scope
   const { isPoolLimited, isQueueLimited } = place
-  // Before both rows, as whoever gives a limit takes it before them.
-  const share = isPoolLimited && isQueueLimited ? sql`` : sql`and ${passesGate(claim.workPoolId)}`
+  // Before both rows, as whoever gives a limit takes it before them; also where both seem to be written, for one
+  // of them may have lost its limit: the next try would pass the gate with the other one's row in hand.
+  const share = sql`and ${passesGate(claim.workPoolId)}`
   const pool = isPoolLimited
     ? sql`
       update ${tables.work_pool} as pool set name = pool.name
@@ -110,16 +115,18 @@ export function takeTurn(scope: Scope, claim: QueueClaimText, place: Place): Raw
       select pool.* from ${tables.work_pool} as pool
       where pool.id = ${claim.workPoolId} ${share}
       for key share`
+  const isFound = sql`
+    queue.id = ${claim.workQueueId} and queue.work_pool_id = pool.id
+    and pool.concurrency_limit is ${isPoolLimited ? sql`not null` : sql`null`}`
   const queue =
     isQueueLimited || claim.recordsPoll
       ? sql`
         update ${tables.work_queue} as queue set ${claim.recordsPoll ? pollColumns(claim.now) : sql`name = queue.name`}
         from pool
-        where queue.id = ${claim.workQueueId} and queue.work_pool_id = pool.id
+        where ${isFound}
         returning ${placeRecord()} as place`
       : sql`
-        select ${placeRecord()} as place from pool join ${tables.work_queue} as queue on queue.work_pool_id = pool.id
-        where queue.id = ${claim.workQueueId}
+        select ${placeRecord()} as place from pool join ${tables.work_queue} as queue on ${isFound}
         for key share of queue`
   return sql`with pool as (${pool}) ${queue}`
 }
@@ -159,6 +166,7 @@ function roomOf(scope: Scope, { limit }: QueueClaimText, place: Place): Fragment
 
 /**
  * The claim of a queue whose turn, and whose pool's, is taken: at most as many runs as both have open slots.
+ * None when the one was paused while the claim waited for the other.
  */
 export function claimWithinLimits(scope: Scope, claim: QueueClaimText, place: Place): RawBuilder<object> {
   const { tables } = scope
@@ -167,7 +175,7 @@ export function claimWithinLimits(scope: Scope, claim: QueueClaimText, place: Pl
       select queue.id, queue.name, ${roomOf(scope, claim, place)} as room
       from ${tables.work_queue} as queue
       join ${tables.work_pool} as pool on pool.id = queue.work_pool_id
-      where queue.id = ${claim.workQueueId}
+      where queue.id = ${claim.workQueueId} and not queue.is_paused and not pool.is_paused
     ),
     ${enterPending(scope, {
       ...claim,

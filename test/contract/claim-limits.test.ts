@@ -144,6 +144,17 @@ describeOnDatabases('claims and limits', (t) => {
     expect(await ofPools()).toEqual([])
   })
 
+  test('a claim by a tag filter that found nothing finds what comes after it', async () => {
+    const id = await t.make.queue({ filter: { tags: ['x'], deployment_ids: null } })
+    const match: Row = { tags: ['x'], deployment_id: testId(1, 5), work_queue_id: await t.make.queue() }
+    for (let claim = 1; claim <= 3; claim++) {
+      expect(await ofQueue(id)).toEqual([])
+      expect(await ofQueue(id)).toEqual([])
+      const run = await t.make.run(match)
+      expect(await ofQueue(id)).toEqual([run])
+    }
+  })
+
   test('a filter queue in a limited pool takes no more runs than the pool has slots', async () => {
     const work_pool_id = await t.make.pool({ concurrency_limit: 2 })
     const id = await t.make.queue({ work_pool_id, filter: { tags: null, deployment_ids: [testId(1, 5)] } })

@@ -18,6 +18,8 @@ import { createDatabase, type Db, type PlanDatabase } from './plan-database.js'
 interface Place {
   readonly pool: string
   readonly queue: string
+  /** With a tag filter. */
+  readonly filtered: string
 }
 
 /** A pool and a queue, both limited, in which nothing is due at the time of the calls. */
@@ -28,7 +30,8 @@ async function idlePlace(database: Pick<PlanDatabase, 'plain' | 'dialect'>): Pro
   const next_scheduled_start_time = new Date('2100-01-01')
   await make.runs(Array.from({ length: 100 }, () => ({ work_queue_id: queue, next_scheduled_start_time })))
   await make.runs(Array.from({ length: 3 }, () => ({ work_queue_id: queue, state_type: 'RUNNING' })))
-  return { pool, queue }
+  const filtered = await make.queue({ filter: { tags: ['x'], deployment_ids: null } })
+  return { pool, queue, filtered }
 }
 
 const scheduledBefore = new Date('2035-01-01')
@@ -38,6 +41,11 @@ const idleCalls: [title: string, statements: number, call: (db: Db, place: Place
   ['getRunsInWorkQueue', 1, (db, { queue }) => getRunsInWorkQueue(db, queue, { scheduledBefore })],
   ['getScheduledFlowRuns', 1, (db, { pool }) => getScheduledFlowRuns(db, { workPoolIds: [pool], scheduledBefore })],
   ['claimRunsInWorkQueue', 1, (db, { queue }) => claimRunsInWorkQueue(db, queue, { scheduledBefore })],
+  [
+    'claimRunsInWorkQueue by a tag filter',
+    3,
+    (db, { filtered }) => claimRunsInWorkQueue(db, filtered, { scheduledBefore }),
+  ],
   ['claimScheduledFlowRuns', 1, (db, { pool }) => claimScheduledFlowRuns(db, { workPoolIds: [pool], scheduledBefore })],
 ]
 
@@ -61,7 +69,7 @@ describe('an idle poll on PostgreSQL', () => {
     })
   })
 
-  test.each(idleCalls)('%s is %i statement, and writes no WAL', async (_, count, call) => {
+  test.each(idleCalls)('%s is %i statement(s), and writes no WAL', async (_, count, call) => {
     await database.plain.connection().execute(async (connection) => {
       // The first call on a connection may tidy up after the rows were made: that is not the poll's.
       await call(connection, place)
@@ -123,7 +131,7 @@ describe('an idle poll on a SQLite file', () => {
     expect(changes()).not.toEqual(before)
   })
 
-  test.each(idleCalls)('%s is %i statement, and writes nothing', async (_, count, call) => {
+  test.each(idleCalls)('%s is %i statement(s), and writes nothing', async (_, count, call) => {
     // A claim that found nothing looks first from then on.
     await call(db, place)
     const before = changes()
