@@ -74,7 +74,7 @@ function roomOf(scope: Scope, { workQueueId, limit }: QueueClaimText, place: Pla
   const slots = { ...CLAIM_SLOTS, byName: place.takesNames }
   const limits: Limit[] = []
   if (place.isQueueLimited) {
-    limits.push({ limit: sql`queue.concurrency_limit`, active: activeOfQueue(scope, slots) })
+    limits.push({ limit: sql`queue.concurrency_limit`, active: activeOfQueue(scope, slots, limitOf(scope, 'queue')) })
   }
   if (place.isPoolLimited) {
     const active = activeOfPool(scope, sql`pool.id`, slots, limitOf(scope, 'pool'))

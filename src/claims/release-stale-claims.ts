@@ -4,6 +4,7 @@ import { enterStates } from '../flow-runs/enter-states.js'
 import { selectFlowRuns } from '../flow-runs/select-flow-runs.js'
 import { check, countSchema, idSchema, nowShape, type NowOption, timeSchema } from '../model/checks.js'
 import { and, type Condition, encodeIdList, isAmongIds } from '../sql/lists.js'
+import { usual } from '../sql/runs.js'
 import type { FlowRun } from '../model/flow-run.js'
 import { encodeTime } from '../model/values.js'
 import { type RequiredTables, type Session, write } from '../session.js'
@@ -53,9 +54,7 @@ export async function releaseStaleClaims<DB extends RequiredTables>(
     const { dialect } = scope
     const isPending: Condition = sql`run.state_type = 'PENDING'`
     const conditions: Condition[] = [
-      // Without statistics, SQLite assumes that a state is rare, and sorts what one of Prefect's own indexes
-      // of states finds.
-      dialect === 'sqlite' ? sql`likely(${isPending})` : isPending,
+      usual(isPending, dialect),
       sql`run.state_timestamp < ${encodeTime(pendingBefore, dialect)}`,
     ]
     if (workQueueIds !== undefined) {

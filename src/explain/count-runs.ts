@@ -19,6 +19,11 @@ export async function countRuns(
         select 1 from ${tables.flow_run} as run where ${isMember} and ${condition} limit ${sql.lit(limit)}
       ) as counted)`,
   )
-  const { rows } = await sql<{ count: unknown }>`select ${sql.join(counts, sql` + `)} as count`.execute(db)
-  return Math.min(limit, decodeInteger(rows[0]?.count))
+  return Math.min(limit, await readCount({ db }, sql.join(counts, sql` + `)))
+}
+
+/** Reads a number that SQL says. */
+export async function readCount({ db }: Pick<Scope, 'db'>, count: RawBuilder<unknown>): Promise<number> {
+  const { rows } = await sql<{ count: unknown }>`select ${count} as count`.execute(db)
+  return decodeInteger(rows[0]?.count)
 }

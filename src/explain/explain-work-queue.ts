@@ -7,11 +7,11 @@ import { decodeAt } from '../model/columns.js'
 import { check, idSchema, type NowOption, nowOptionSchema } from '../model/checks.js'
 import type { Condition } from '../sql/lists.js'
 import { readClock } from '../sql/clock.js'
-import { handOutOrder, isDue, isLate, isScheduled, occupiesSlot } from '../sql/runs.js'
+import { handOutOrder, isDue, isLate, isScheduled } from '../sql/runs.js'
 import { decodeTime, encodeTime, timeAsText } from '../model/values.js'
 import { open, type RequiredTables, type Scope, type Session } from '../session.js'
 import { COUNT_LIMIT, countRuns } from './count-runs.js'
-import { candidatesOf, readPoolFacts, readQueueAndPool, readQueueFacts } from './read-facts.js'
+import { candidatesOf, countActive, readPoolFacts, readQueueAndPool, readQueueFacts } from './read-facts.js'
 
 /** How a work queue is doing, and what holds it back. */
 export interface WorkQueueExplanation {
@@ -67,7 +67,8 @@ export async function explainWorkQueue<DB extends RequiredTables>(
 
     const now = await readClock(scope, given)
     const { queue, pool } = found
-    const { members, states } = candidatesOf(scope, queue)
+    const candidates = candidatesOf(scope, queue)
+    const { members } = candidates
     const count = (condition: Condition): Promise<number> => countRuns(scope, members, condition, COUNT_LIMIT)
     const queueFacts = await readQueueFacts(scope, queue)
     const poolFacts = await readPoolFacts(scope, pool)
@@ -90,7 +91,7 @@ export async function explainWorkQueue<DB extends RequiredTables>(
       scheduled: await count(isScheduled),
       due,
       late: await count(isLate),
-      active: await count(occupiesSlot(states)),
+      active: await countActive(scope, candidates, COUNT_LIMIT),
       countLimit: COUNT_LIMIT,
       openSlots: orNull(queueFacts.openSlots),
       openPoolSlots: orNull(poolFacts.openSlots),

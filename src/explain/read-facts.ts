@@ -2,14 +2,18 @@ import { type RawBuilder, sql } from 'kysely'
 import type { PoolFacts, QueueFacts } from '../rules/judge-flow-run.js'
 import { openSlots } from '../rules/open-slots.js'
 import type { HolderFacts } from '../rules/reasons.js'
+import { FILTER_QUEUE_SLOT_STATES, type StateType } from '../rules/states.js'
 import {
-  FILTER_QUEUE_SLOT_STATES,
-  type StateType,
-  WORK_POOL_SLOT_STATES,
-  WORK_QUEUE_SLOT_STATES,
-} from '../rules/states.js'
+  activeOfEach,
+  activeOfPool,
+  activeRuns,
+  holdsSlot,
+  POOL_POLL_SLOTS,
+  QUEUE_POLL_SLOTS,
+} from '../sql/active-runs.js'
 import type { Condition } from '../sql/lists.js'
-import { membership, occupiesSlot } from '../sql/runs.js'
+import { isMemberById, membership } from '../sql/runs.js'
+import { readHasOnlineWorker } from '../sql/workers.js'
 import type { WorkPool } from '../model/work-pool.js'
 import type { WorkQueue } from '../model/work-queue.js'
 import type { Scope } from '../session.js'
@@ -17,7 +21,7 @@ import { decodeSlotAcquiredAt, slotAcquiredAt } from '../slots/slot-holders.js'
 import { selectWorkPools } from '../work-pools/select-work-pools.js'
 import { matchesQueueFilter } from '../sql/filters.js'
 import { findWorkQueue } from '../work-queues/select-work-queues.js'
-import { countRuns } from './count-runs.js'
+import { readCount } from './count-runs.js'
 
 /** How many holders of slots a reason names. */
 const SHOWN_HOLDERS = 100
@@ -33,43 +37,49 @@ export async function readQueueAndPool(
   return pool === undefined ? undefined : { queue, pool }
 }
 
-/** Which runs polls of a queue look at, and which states of them occupy its slots. */
-export function candidatesOf(
-  { dialect, tables }: Scope,
-  queue: WorkQueue,
-): { members: readonly Condition[]; states: readonly StateType[] } {
+/** Which runs polls of a queue look at, and which of them occupy its slots. */
+export interface Candidates {
+  readonly members: readonly Condition[]
+  readonly states: readonly StateType[]
+  /** Whether an index has the active runs of each way of belonging in their order. */
+  readonly isIndexed: boolean
+}
+
+export function candidatesOf({ dialect, tables }: Scope, queue: WorkQueue): Candidates {
   return queue.filter === null
-    ? { members: membership(tables, sql`${queue.id}`), states: WORK_QUEUE_SLOT_STATES }
-    : { members: [matchesQueueFilter(queue.filter, dialect)], states: FILTER_QUEUE_SLOT_STATES }
+    ? { members: membership(tables, sql`${queue.id}`), states: QUEUE_POLL_SLOTS.states, isIndexed: true }
+    : { members: [matchesQueueFilter(queue.filter, dialect)], states: FILTER_QUEUE_SLOT_STATES, isIndexed: false }
+}
+
+/** How many runs occupy slots of a queue, at most `upTo`. A run that is asked about is left out. */
+export async function countActive(
+  scope: Scope,
+  { members, states, isIndexed }: Candidates,
+  upTo: number,
+  exceptId?: string,
+): Promise<number> {
+  const active = activeRuns(scope, { members, holds: holdsSlot({ states, exceptId }), upTo: sql.lit(upTo), isIndexed })
+  return Math.min(upTo, await readCount(scope, active))
 }
 
 /** What is known of a queue. A run that is asked about does not stand in its own way: it is left out. */
 export async function readQueueFacts(scope: Scope, queue: WorkQueue, exceptId?: string): Promise<QueueFacts> {
   const { id, name, priority, isPaused, lastPolled, concurrencyLimit } = queue
-  const { members, states } = candidatesOf(scope, queue)
-  const holds = holdsSlot(states, exceptId)
-  const active = concurrencyLimit === null ? 0 : await countRuns(scope, members, holds, concurrencyLimit)
+  const candidates = candidatesOf(scope, queue)
+  const active = concurrencyLimit === null ? 0 : await countActive(scope, candidates, concurrencyLimit, exceptId)
   const open = openSlots(concurrencyLimit, active)
-  const holders = open === 0 ? await readHolders(scope, members, holds) : []
+  const isHolder = holdsSlot({ states: candidates.states, exceptId })
+  const runs = candidates.members.map(
+    (isMember) => sql`${scope.tables.flow_run} as run where ${isMember} and ${isHolder}`,
+  )
+  const holders = open === 0 ? await readHolders(scope, runs) : []
   return { id, name, priority, isPaused, lastPolled, concurrencyLimit, openSlots: open, holders }
 }
 
 /** What is known of a pool. A run that is asked about does not stand in its own way: it is left out. */
 export async function readPoolFacts(scope: Scope, pool: WorkPool, exceptId?: string): Promise<PoolFacts> {
-  const { db, tables } = scope
   const { id, name, type, isPaused, concurrencyLimit } = pool
-  const isOfPool: Condition = sql`run.work_queue_id in (
-    select queue.id from ${tables.work_queue} as queue where queue.work_pool_id = ${id})`
-  const holds = holdsSlot(WORK_POOL_SLOT_STATES, exceptId)
-  const active = concurrencyLimit === null ? 0 : await countRuns(scope, [isOfPool], holds, concurrencyLimit)
-  const open = openSlots(concurrencyLimit, active)
-  const online = await db
-    .selectFrom('worker')
-    .select('id')
-    .where('work_pool_id', '=', id)
-    .where('status', '=', 'ONLINE')
-    .limit(1)
-    .execute()
+  const open = openSlots(concurrencyLimit, await countActiveOfPool(scope, pool, exceptId))
   return {
     id,
     name,
@@ -77,27 +87,40 @@ export async function readPoolFacts(scope: Scope, pool: WorkPool, exceptId?: str
     isPaused,
     concurrencyLimit,
     openSlots: open,
-    holders: open === 0 ? await readHolders(scope, [isOfPool], holds) : [],
-    hasOnlineWorker: online.length > 0,
+    holders: open === 0 ? await readHolders(scope, [activeOfQueuesOf(scope, id, exceptId)]) : [],
+    hasOnlineWorker: await readHasOnlineWorker(scope, id),
   }
 }
 
-function holdsSlot(states: readonly StateType[], exceptId: string | undefined): Condition {
-  return exceptId === undefined ? occupiesSlot(states) : sql`${occupiesSlot(states)} and run.id <> ${exceptId}`
+async function countActiveOfPool(
+  scope: Scope,
+  { id, concurrencyLimit }: WorkPool,
+  exceptId: string | undefined,
+): Promise<number> {
+  if (concurrencyLimit === null) return 0
+  const slots = { ...POOL_POLL_SLOTS, exceptId }
+  return await readCount(scope, activeOfPool(scope, sql`${id}`, slots, sql.lit(concurrencyLimit)))
 }
 
-async function readHolders(scope: Scope, members: readonly Condition[], holds: Condition): Promise<HolderFacts[]> {
-  const { db, tables } = scope
-  const parts = members.map(
-    (isMember): RawBuilder<unknown> => sql`
-      select run.id, run.name, run.state_type from ${tables.flow_run} as run where ${isMember} and ${holds}`,
-  )
+/** The active runs of a pool, as what comes after `from`. */
+function activeOfQueuesOf(scope: Scope, workPoolId: string, exceptId: string | undefined): RawBuilder<unknown> {
+  const active = activeOfEach(scope, {
+    queues: sql`${scope.tables.work_queue} as queue`,
+    isMember: isMemberById(sql`queue.id`),
+    holds: holdsSlot({ ...POOL_POLL_SLOTS, exceptId }),
+    upTo: undefined,
+  })
+  return sql`${active} where queue.work_pool_id = ${workPoolId}`
+}
+
+async function readHolders(scope: Scope, runs: readonly RawBuilder<unknown>[]): Promise<HolderFacts[]> {
+  const parts = runs.map((part): RawBuilder<unknown> => sql`select run.id, run.name, run.state_type from ${part}`)
   const { rows } = await sql<Omit<HolderFacts, 'slotAcquiredAt'> & { slotAcquiredAt: unknown }>`
     select run.id as "flowRunId", run.name, run.state_type as "stateType", ${slotAcquiredAt(scope)} as "slotAcquiredAt"
     from (${sql.join(parts, sql` union all `)}) as run
     order by run.id
     limit ${sql.lit(SHOWN_HOLDERS)}
-  `.execute(db)
+  `.execute(scope.db)
   return rows.map((row) => ({
     ...row,
     slotAcquiredAt: decodeSlotAcquiredAt(row.slotAcquiredAt, row.flowRunId),

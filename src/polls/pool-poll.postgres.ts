@@ -131,7 +131,9 @@ function walkOfAsked(scope: Scope, poll: PoolPollText): Fragment {
 /** The first due runs of the queues of a step, each queue at most its open slots. */
 function firstRuns(scope: Scope, poll: PoolPollText, queues: Fragment, condition: Fragment): Fragment {
   const { dialect, tables } = scope
-  const limits = [{ limit: sql`queue.concurrency_limit`, active: activeOfQueue(scope, poll.slots) }]
+  const limits = [
+    { limit: sql`queue.concurrency_limit`, active: activeOfQueue(scope, poll.slots, limitOf(scope, 'queue')) },
+  ]
   return sql`array(
     select run.id
     from ${queues}

@@ -24,7 +24,9 @@ export function poolPollOnSqlite<Row>(scope: Scope, poll: PoolPollText): RawBuil
           active: activeOfPool(scope, sql`pool.id`, poll.slots, limitOf(scope, 'pool')),
         },
       ]
-  const queueLimits = [{ limit: sql`queue.concurrency_limit`, active: activeOfQueue(scope, poll.slots) }]
+  const queueLimits = [
+    { limit: sql`queue.concurrency_limit`, active: activeOfQueue(scope, poll.slots, limitOf(scope, 'queue')) },
+  ]
   const isOpen = isOpenQueue(poll)
   const nextRank = sql`(
     select min(${rankOf(poll)}) from ${tables.work_queue} as queue

@@ -1,9 +1,8 @@
 import { sql } from 'kysely'
 import { z } from 'zod'
-import { WORK_POOL_SLOT_STATES } from '../rules/states.js'
 import { check, idSchema } from '../model/checks.js'
 import { hasAnyId } from '../sql/lists.js'
-import { isMemberById, occupiesSlot } from '../sql/runs.js'
+import { activeOfPool, POOL_POLL_SLOTS } from '../sql/active-runs.js'
 import { decodeInteger } from '../model/values.js'
 import { open, type RequiredTables, type Session } from '../session.js'
 
@@ -27,15 +26,10 @@ export async function countWorkPoolActiveSlots<DB extends RequiredTables>(
   ids: readonly string[],
 ): Promise<Map<string, number>> {
   const workPoolIds = check(idsSchema, ids, 'ids')
-  return await open(session, async ({ db, dialect, tables }) => {
+  return await open(session, async (scope) => {
+    const { db, dialect, tables } = scope
     const { rows } = await sql<{ id: string; active: unknown }>`
-    select pool.id, (
-      select coalesce(sum((
-        select count(*) from ${tables.flow_run} as run
-        where ${isMemberById(sql`queue.id`)} and ${occupiesSlot(WORK_POOL_SLOT_STATES)}
-      )), 0)
-      from ${tables.work_queue} as queue where queue.work_pool_id = pool.id
-    ) as active
+    select pool.id, ${activeOfPool(scope, sql`pool.id`, POOL_POLL_SLOTS, undefined)} as active
     from ${tables.work_pool} as pool
     where ${hasAnyId('pool.id', workPoolIds, dialect)}
   `.execute(db)

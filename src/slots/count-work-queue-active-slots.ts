@@ -1,11 +1,12 @@
-import { type RawBuilder, sql } from 'kysely'
+import { sql } from 'kysely'
 import { z } from 'zod'
-import { FILTER_QUEUE_SLOT_STATES, WORK_QUEUE_SLOT_STATES } from '../rules/states.js'
+import { FILTER_QUEUE_SLOT_STATES } from '../rules/states.js'
 import { check, idSchema } from '../model/checks.js'
 import { decodeAt } from '../model/columns.js'
 import { workQueueColumns } from '../model/work-queue.js'
 import { hasAnyId } from '../sql/lists.js'
-import { hasFilter, membership, occupiesSlot } from '../sql/runs.js'
+import { activeOfQueue, activeRuns, holdsSlot, QUEUE_POLL_SLOTS } from '../sql/active-runs.js'
+import { hasFilter } from '../sql/runs.js'
 import type { QueueFilter } from '../model/work-queue.js'
 import { decodeInteger } from '../model/values.js'
 import { open, type RequiredTables, type Scope, type Session } from '../session.js'
@@ -36,13 +37,10 @@ export async function countWorkQueueActiveSlots<DB extends RequiredTables>(
   const workQueueIds = check(idsSchema, ids, 'ids')
   return await open(session, async (scope) => {
     const { db, dialect, tables } = scope
-    const active = membership(tables, sql`queue.id`).map(
-      (isMember): RawBuilder<unknown> => sql`(
-      select count(*) from ${tables.flow_run} as run where ${isMember} and ${occupiesSlot(WORK_QUEUE_SLOT_STATES)})`,
-    )
+    const active = activeOfQueue(scope, QUEUE_POLL_SLOTS, undefined)
     const filter = dialect === 'postgres' ? sql`cast(queue.filter as text)` : sql`queue.filter`
     const { rows } = await sql<{ id: string; filter: unknown; active: unknown }>`
-    select queue.id, ${filter} as filter, case when not ${hasFilter('queue')} then ${sql.join(active, sql` + `)} end as active
+    select queue.id, ${filter} as filter, case when not ${hasFilter('queue')} then ${active} end as active
     from ${tables.work_queue} as queue
     where ${hasAnyId('queue.id', workQueueIds, dialect)}
   `.execute(db)
@@ -56,10 +54,12 @@ export async function countWorkQueueActiveSlots<DB extends RequiredTables>(
   })
 }
 
-async function countMatching({ db, dialect, tables }: Scope, filter: QueueFilter): Promise<number> {
-  const { rows } = await sql<{ active: unknown }>`
-    select count(*) as active from ${tables.flow_run} as run
-    where ${matchesQueueFilter(filter, dialect)} and ${occupiesSlot(FILTER_QUEUE_SLOT_STATES)}
-  `.execute(db)
+async function countMatching(scope: Scope, filter: QueueFilter): Promise<number> {
+  const active = activeRuns(scope, {
+    members: [matchesQueueFilter(filter, scope.dialect)],
+    holds: holdsSlot({ states: FILTER_QUEUE_SLOT_STATES }),
+    upTo: undefined,
+  })
+  const { rows } = await sql<{ active: unknown }>`select ${active} as active`.execute(scope.db)
   return decodeInteger(rows[0]?.active)
 }

@@ -1,11 +1,11 @@
 import { sql } from 'kysely'
 import { z } from 'zod'
-import { WORK_POOL_SLOT_STATES } from '../rules/states.js'
 import { check, countSchema, idSchema } from '../model/checks.js'
 import { selection } from '../model/columns.js'
 import { flowRunColumns } from '../model/flow-run.js'
 import { and, asked, type Condition, hasAnyId } from '../sql/lists.js'
-import { isMemberById, occupiesSlot, orderOfActiveRuns } from '../sql/runs.js'
+import { activeOfEach, holdsSlot, POOL_POLL_SLOTS } from '../sql/active-runs.js'
+import { isMemberById } from '../sql/runs.js'
 import { open, type RequiredTables, type Session } from '../session.js'
 import { type SlotHolder, slotAcquiredAt, toSlotHolder } from './slot-holders.js'
 
@@ -55,15 +55,13 @@ export async function readWorkPoolSlotHolders<DB extends RequiredTables>(
       workQueueIds === undefined || limitPerQueue === undefined
         ? sql`1 = 1`
         : sql`holder.place_in_queue <= ${sql.lit(limitPerQueue)}`
-    // By id first: for whole rows, SQLite without statistics takes the index of all runs of the queue. Queue
-    // by queue, by `lateral`: as a join, PostgreSQL with fresh statistics scanned all runs.
-    const isActive = and([isMemberById(sql`queue.id`), occupiesSlot(WORK_POOL_SLOT_STATES)])
-    const active =
-      dialect === 'postgres'
-        ? sql`lateral (
-          select run.id, run.work_queue_id from ${tables.flow_run} as run where ${isActive} ${orderOfActiveRuns}
-        ) as run`
-        : sql`${tables.flow_run} as run on ${isActive}`
+    const active = activeOfEach(scope, {
+      queues: sql`${tables.work_queue} as queue`,
+      isMember: isMemberById(sql`queue.id`),
+      holds: holdsSlot(POOL_POLL_SLOTS),
+      upTo: undefined,
+    })
+    // By id first: for whole rows, SQLite without statistics takes the index of all runs of the queue.
     const byId =
       dialect === 'postgres'
         ? sql`cross join lateral (select * from ${tables.flow_run} as run where run.id = holder.id limit 1) as run`
@@ -72,8 +70,7 @@ export async function readWorkPoolSlotHolders<DB extends RequiredTables>(
     select ${selection(flowRunColumns, dialect, 'run')}, ${slotAcquiredAt(scope)} as "slotAcquiredAt"
     from (
       select run.id, row_number() over (partition by run.work_queue_id order by run.id) as place_in_queue
-      from ${tables.work_queue} as queue
-      cross join ${active}
+      from ${active}
       where ${isSelected}
     ) as holder
     ${byId}

@@ -1,10 +1,11 @@
 import { type RawBuilder, sql } from 'kysely'
 import { z } from 'zod'
-import { FILTER_QUEUE_SLOT_STATES, WORK_QUEUE_SLOT_STATES } from '../rules/states.js'
+import { FILTER_QUEUE_SLOT_STATES } from '../rules/states.js'
 import { check, idSchema, type PageOptions, pageShape } from '../model/checks.js'
 import { selection } from '../model/columns.js'
 import { flowRunColumns } from '../model/flow-run.js'
-import { membership, occupiesSlot, page } from '../sql/runs.js'
+import { holdsSlot, QUEUE_POLL_SLOTS } from '../sql/active-runs.js'
+import { membership, page } from '../sql/runs.js'
 import { open, type RequiredTables, type Scope, type Session } from '../session.js'
 import { matchesQueueFilter } from '../sql/filters.js'
 import { findWorkQueue } from '../work-queues/select-work-queues.js'
@@ -39,9 +40,11 @@ export async function readWorkQueueSlotHolders<DB extends RequiredTables>(
     const holders =
       queue.filter === null
         ? membership(scope.tables, sql`${queue.id}`).map(
-            (isMember) => sql`${isMember} and ${occupiesSlot(WORK_QUEUE_SLOT_STATES)}`,
+            (isMember) => sql`${isMember} and ${holdsSlot(QUEUE_POLL_SLOTS)}`,
           )
-        : [sql`${matchesQueueFilter(queue.filter, scope.dialect)} and ${occupiesSlot(FILTER_QUEUE_SLOT_STATES)}`]
+        : [
+            sql`${matchesQueueFilter(queue.filter, scope.dialect)} and ${holdsSlot({ states: FILTER_QUEUE_SLOT_STATES })}`,
+          ]
     return await selectHolders(scope, holders, page(range))
   })
 }

@@ -67,14 +67,10 @@ export function activeRuns(
 }
 
 /**
- * How many runs occupy slots of the queue under the alias `queue`; by default counted no further than to
- * {@link limitOf} it.
+ * How many runs occupy slots of the queue under the alias `queue`, counted no further than to `upTo` in each
+ * way of belonging.
  */
-export function activeOfQueue(
-  scope: Scope,
-  slots: SlotRule,
-  upTo: Fragment | undefined = limitOf(scope, 'queue'),
-): Fragment {
+export function activeOfQueue(scope: Scope, slots: SlotRule, upTo: Fragment | undefined): Fragment {
   const members = slots.byName ? membership(scope.tables, sql`queue.id`) : [isMemberById(sql`queue.id`)]
   return activeRuns(scope, { members, holds: holdsSlot(slots), upTo })
 }
@@ -131,7 +127,7 @@ export function activeOfPool(
  * an order, the planner preferred a scan of the whole table to the look-ups (141,000 runs, statistics fresh:
  * 3,600 pages against 40).
  */
-function activeOfEach(
+export function activeOfEach(
   { dialect, tables }: Scope,
   {
     queues,

@@ -2,8 +2,7 @@ import { sql } from 'kysely'
 import { z } from 'zod'
 import { LATE_STATE_NAME } from '../rules/states.js'
 import { check, countSchema, nowShape, type NowOption, timeSchema } from '../model/checks.js'
-import { isOnTime, isScheduled } from '../sql/runs.js'
-import type { Condition } from '../sql/lists.js'
+import { hasStartTime, isOnTime, isScheduled, usual } from '../sql/runs.js'
 import type { FlowRun } from '../model/flow-run.js'
 import { encodeTime } from '../model/values.js'
 import { type RequiredTables, type Session, write } from '../session.js'
@@ -50,15 +49,12 @@ export async function markLateFlowRuns<DB extends RequiredTables>(
 ): Promise<FlowRun[]> {
   const { scheduledBefore, limit, now } = check(optionsSchema, options)
   return await write(session, async (scope) => {
-    const isPostgres = scope.dialect === 'postgres'
-    const lock = isPostgres ? sql`for no key update skip locked` : sql``
-    // Without statistics, SQLite assumes that a state is rare, and sorts the backlog that one of Prefect's
-    // own indexes of states finds.
-    const usual = (condition: Condition): Condition => (isPostgres ? condition : sql`likely(${condition})`)
+    const { dialect } = scope
+    const lock = dialect === 'postgres' ? sql`for no key update skip locked` : sql``
     const runs = await selectFlowRuns(
       scope,
-      sql`${usual(isScheduled)} and ${usual(isOnTime)}
-        and run.next_scheduled_start_time <= ${encodeTime(scheduledBefore, scope.dialect)}`,
+      sql`${usual(isScheduled, dialect)} and ${usual(isOnTime, dialect)}
+        and ${hasStartTime(sql`${encodeTime(scheduledBefore, dialect)}`)}`,
       sql`order by run.next_scheduled_start_time asc, run.id asc limit ${sql.lit(limit)} ${lock}`,
     )
     return await enterStates(scope, runs, { type: 'SCHEDULED', name: LATE_STATE_NAME }, now)

@@ -8,6 +8,7 @@ import { type RequiredTables, type Scope, type Session, write } from '../session
 import { selectWorkPools } from '../work-pools/select-work-pools.js'
 import { type WorkPoolStatusOptions, workPoolStatusShape } from '../work-pools/update-work-pool.js'
 import { type WorkPoolStatusChange, writeWorkPool } from '../work-pools/write-work-pool.js'
+import { hasOnlineWorker } from '../sql/workers.js'
 import { emitEach } from './emit-each.js'
 
 const optionsSchema = z.strictObject(workPoolStatusShape)
@@ -49,9 +50,8 @@ export async function markWorkPoolsNotReady<DB extends RequiredTables>(
 
 /** READY pools without an ONLINE worker, locked, in id order. */
 async function lockIdlePools(scope: Scope): Promise<WorkPool[]> {
-  const { dialect, tables } = scope
-  const isIdle = sql<SqlBool>`pool.status = 'READY' and not exists (
-    select 1 from ${tables.worker} as worker where worker.work_pool_id = pool.id and worker.status = 'ONLINE')`
+  const { dialect } = scope
+  const isIdle = sql<SqlBool>`pool.status = 'READY' and not ${hasOnlineWorker(scope)}`
   const inOrder = sql`order by pool.id asc`
   if (dialect === 'sqlite') return await selectWorkPools(scope, isIdle, inOrder)
   const seen = await selectWorkPools(scope, isIdle, sql`${inOrder} for no key update of pool`)

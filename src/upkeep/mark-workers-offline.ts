@@ -5,6 +5,7 @@ import { decode, selection } from '../model/columns.js'
 import { workerColumns } from '../model/worker.js'
 import { timeOfStatement } from '../sql/clock.js'
 import { hasAnyId, inOrder } from '../sql/lists.js'
+import { isOnline } from '../sql/workers.js'
 import type { Worker } from '../model/worker.js'
 import { type RequiredTables, type Scope, type Session, write } from '../session.js'
 
@@ -53,7 +54,7 @@ export async function markWorkersOffline<DB extends RequiredTables>(
     const { rows } = await sql<object>`
       select ${selection(workerColumns, dialect, 'worker')}
       from ${tables.worker} as worker
-      where worker.status = 'ONLINE' and ${isSilent}
+      where ${isOnline} and ${isSilent}
       order by ${id}
       ${dialect === 'postgres' ? sql`for no key update skip locked` : sql``}
     `.execute(db)

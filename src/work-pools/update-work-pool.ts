@@ -8,6 +8,7 @@ import { callbackSchema, check, idSchema, type NowOption, nowShape } from '../mo
 import { type WorkPoolUpdate, workPoolUpdateSchema } from '../model/work-pool.js'
 import type { WorkPool } from '../model/work-pool.js'
 import { type RequiredTables, type Scope, type Session, write } from '../session.js'
+import { readHasOnlineWorker } from '../sql/workers.js'
 import { selectWorkPools } from './select-work-pools.js'
 import { type EmitWorkPoolStatusChange, writeWorkPool } from './write-work-pool.js'
 
@@ -101,14 +102,6 @@ async function lockForUpdate(scope: Scope, id: string, patch: WorkPoolUpdate): P
 
 /** Whether the locked pool has a worker ONLINE. One whose heartbeat is under way is. */
 async function isServed(scope: Scope, workPoolId: string): Promise<boolean> {
-  const { db } = scope
   if (!(await holdOffHeartbeats(scope, [workPoolId])).has(workPoolId)) return true
-  const online = await db
-    .selectFrom('worker')
-    .select('id')
-    .where('work_pool_id', '=', workPoolId)
-    .where('status', '=', 'ONLINE')
-    .limit(1)
-    .execute()
-  return online.length > 0
+  return await readHasOnlineWorker(scope, workPoolId)
 }

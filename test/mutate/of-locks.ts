@@ -80,7 +80,7 @@ export const ofLocks: readonly Mutation[] = [
   },
   {
     file: 'src/upkeep/mark-late-flow-runs.ts',
-    find: 'isPostgres ? sql`for no key update skip locked` : sql``',
+    find: "dialect === 'postgres' ? sql`for no key update skip locked` : sql``",
     replace: 'sql``',
     fails: 'test/concurrency/races-of-claims.test.ts > at read committed > claim and a mark for being late',
   },

@@ -60,9 +60,9 @@ export const ofWrites: readonly Mutation[] = [
     fails: 'test/concurrency/undoing-hosts.test.ts > no loop without a condition',
   },
   {
-    file: 'src/upkeep/mark-late-flow-runs.ts',
-    find: 'run.next_scheduled_start_time <= ',
-    replace: 'run.next_scheduled_start_time < ',
+    file: 'src/sql/runs.ts',
+    find: 'run.next_scheduled_start_time <= ${scheduledBefore}',
+    replace: 'run.next_scheduled_start_time < ${scheduledBefore}',
     fails: 'test/contract/mark-late-flow-runs.test.ts > on SQLite in memory > scheduledBefore is inclusive',
   },
   {

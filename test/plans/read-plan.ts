@@ -19,8 +19,17 @@ export interface Access {
   cost: number
 }
 
-/** Explains a statement, and runs it. */
-export async function explain(database: PlanDatabase, trx: Db, query: CompiledQuery): Promise<Access> {
+/**
+ * Explains a statement, and runs it.
+ *
+ * @param isPrepared - PostgreSQL: whether it is prepared first, with a plan that is made for any values.
+ */
+export async function explain(
+  database: PlanDatabase,
+  trx: Db,
+  query: CompiledQuery,
+  isPrepared = false,
+): Promise<Access> {
   const access: Access = {
     statement: query.sql.trim().replace(/\s+/g, ' ').slice(0, 90),
     indexes: new Set(),
@@ -31,7 +40,7 @@ export async function explain(database: PlanDatabase, trx: Db, query: CompiledQu
     cost: 0,
   }
   await (database.dialect === 'postgres'
-    ? explainOnPostgres(trx, query, access)
+    ? explainOnPostgres(trx, query, access, isPrepared)
     : explainOnSqlite(database, trx, query, access))
   return access
 }
@@ -59,11 +68,19 @@ interface Node {
   readonly Plans?: readonly Node[]
 }
 
-async function explainOnPostgres(trx: Db, query: CompiledQuery, access: Access): Promise<void> {
-  const statement = `explain (analyze, buffers, timing off, format json) ${query.sql}`
-  const { rows } = await trx.executeQuery<{ 'QUERY PLAN': { Plan: Node }[] }>(
-    CompiledQuery.raw(statement, [...query.parameters]),
-  )
+async function explainOnPostgres(trx: Db, query: CompiledQuery, access: Access, isPrepared: boolean): Promise<void> {
+  const send = async (text: string, parameters: readonly unknown[] = []) =>
+    await trx.executeQuery<{ 'QUERY PLAN': { Plan: Node }[] }>(CompiledQuery.raw(text, [...parameters]))
+  const explaining = 'explain (analyze, buffers, timing off, format json)'
+  if (isPrepared) {
+    await send('set local plan_cache_mode = force_generic_plan')
+    await send(`prepare planned as ${query.sql}`)
+  }
+  const values = query.parameters.length === 0 ? '' : `(${query.parameters.map(literal).join(', ')})`
+  const { rows } = isPrepared
+    ? await send(`${explaining} execute planned${values}`)
+    : await send(`${explaining} ${query.sql}`, query.parameters)
+  if (isPrepared) await send('deallocate planned')
   const visit = (node: Node): void => {
     for (const child of node.Plans ?? []) visit(child)
     const table = node['Relation Name']
@@ -81,6 +98,13 @@ async function explainOnPostgres(trx: Db, query: CompiledQuery, access: Access):
   access.rows = Math.round(access.rows)
   access.pages = plan['Shared Hit Blocks'] + plan['Shared Read Blocks']
   access.cost = plan['Total Cost']
+}
+
+/** A value as SQL has it: utility statements take no parameters. */
+function literal(value: unknown): string {
+  if (value === null) return 'null'
+  if (typeof value !== 'string' && typeof value !== 'number') throw new TypeError(`no literal of a ${typeof value}`)
+  return `'${String(value).replaceAll("'", "''")}'`
 }
 
 interface Step {
@@ -105,7 +129,10 @@ async function explainOnSqlite(database: PlanDatabase, trx: Db, query: CompiledQ
   }
 
   // The statement is run with a function that counts the runs it looks at. That must not change how it looks for them.
-  const counting = query.sql.replace(/("flow_run" as run\s+where )/g, '$1visited(run.rowid) and ')
+  const counting = query.sql.replace(
+    /("flow_run" as run\s+(?:where|on(?= run\.work_queue_id)) )/g,
+    '$1visited(run.rowid) and ',
+  )
   const details = (plan: readonly Step[]): string[] => plan.map(({ detail }) => detail)
   const countingPlan = details(await planOf(counting))
   if (countingPlan.join('\n') !== details(steps).join('\n')) throw new Error(`counting changed ${access.statement}`)

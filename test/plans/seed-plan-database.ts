@@ -23,6 +23,8 @@ export interface Ids {
   readonly crowded: string
   /** Its pool, which has the same limit. */
   readonly crowdedPool: string
+  /** A due run of `limited`. */
+  readonly dueRun: string
 }
 
 const DEPLOYMENT = '00000000-0000-4000-8000-000000000001'
@@ -105,7 +107,15 @@ export async function seed(database: PlanDatabase): Promise<Ids> {
   }
   await insertRuns(database, groups)
   await insertStates(database, 20_000)
-  return { pool, limited, unlimited, idle, filtering, outside, crowded, crowdedPool }
+  const due = await database.plain
+    .selectFrom('flow_run')
+    .select('id')
+    .where('work_queue_id', '=', limited)
+    .where('state_type', '=', 'SCHEDULED')
+    .orderBy('id')
+    .limit(1)
+    .executeTakeFirstOrThrow()
+  return { pool, limited, unlimited, idle, filtering, outside, crowded, crowdedPool, dueRun: due.id }
 }
 
 /**

@@ -9,35 +9,48 @@ const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((f
 /** What each source file imports: other source files by their path, packages by their name. */
 const imports = new Map(files.map((file) => [file, importsOf(file)] as const))
 
-/** Each layer: the files it holds, and all that they may import besides each other. */
-const layers = [
-  { name: 'rules', holds: /^rules\//, mayImport: /^date-fns\/\w+$/ },
-  { name: 'errors', holds: /^errors\.ts$/, mayImport: /^rules\// },
-  { name: 'model', holds: /^model\//, mayImport: /^(rules\/|errors\.ts$|(kysely|zod|uuid)$)/ },
-  { name: 'session', holds: /^session\.ts$/, mayImport: /^(model\/|errors\.ts$|kysely$)/ },
-  { name: 'sql', holds: /^sql\//, mayImport: /^(rules\/|model\/|errors\.ts$|session\.ts$|kysely$)/ },
-  { name: 'locks', holds: /^locks\.ts$/, mayImport: /^(model\/|sql\/|session\.ts$|kysely$)/ },
-  {
-    name: 'operations',
-    holds: /^(claims|explain|flow-runs|polls|slots|upkeep|work-pools|work-queues|workers)\//,
-    mayImport: /^(rules\/|model\/|sql\/|errors\.ts$|locks\.ts$|session\.ts$|(kysely|zod|date-fns\/\w+)$)/,
-  },
-  { name: 'the rules as an entry point', holds: /^rules\.ts$/, mayImport: /^rules\// },
-  { name: 'entry points', holds: /^(index|migrations|postgres)\.ts$/, mayImport: /^((?!testing\/).+\.ts|uuid)$/ },
-  {
-    name: 'test kit',
-    holds: /^testing\//,
-    mayImport: /^((?!index\.ts$).+\.ts|(better-sqlite3|date-fns(\/\w+)?|kysely|zod)$)/,
-  },
+/** The layers, from the lowest: what files each holds, and which packages they import. Each imports from itself and from those before it. */
+const layers: readonly { name: string; holds: RegExp; packages?: RegExp; only?: RegExp }[] = [
+  { name: 'rules', holds: /^rules\//, packages: /^date-fns\/\w+$/ },
+  { name: 'errors', holds: /^errors\.ts$/ },
+  { name: 'model', holds: /^model\//, packages: /^(kysely|zod|uuid)$/ },
+  { name: 'session', holds: /^session\.ts$/, packages: /^kysely$/ },
+  { name: 'sql', holds: /^sql\//, packages: /^kysely$/ },
+  { name: 'locks', holds: /^locks\.ts$/, packages: /^kysely$/ },
+  ...['polls', 'flow-runs', 'work-pools', 'work-queues', 'workers', 'slots', 'claims', 'upkeep', 'explain'].map(
+    (room) => ({
+      name: room,
+      holds: new RegExp(`^${room}/`),
+      packages: /^(kysely|zod|date-fns\/\w+)$/,
+    }),
+  ),
+  { name: 'the rules as an entry point', holds: /^rules\.ts$/, only: /^rules\// },
+  { name: 'migrations', holds: /^migrations\.ts$/ },
+  { name: 'postgres', holds: /^postgres\.ts$/, packages: /^uuid$/ },
+  { name: 'test kit', holds: /^testing\//, packages: /^(better-sqlite3|date-fns(\/\w+)?|kysely|zod)$/ },
+  { name: 'all operations', holds: /^index\.ts$/ },
 ]
 
 describe('the layers of the source', () => {
-  test.each(layers.map((layer) => [layer.name, layer] as const))('%s import only what is below them', (_, layer) => {
-    const { holds, mayImport } = layer
-    for (const [file, from] of imports) {
-      if (!holds.test(file)) continue
-      for (const path of from) if (!holds.test(path)) expect(path, file).toMatch(mayImport)
-    }
+  test.each(layers.map((layer, height) => [layer.name, height] as const))(
+    '%s imports only what is below it',
+    (_, height) => {
+      const below = layers.slice(0, height + 1)
+      const { holds, packages, only } = layers[height] as (typeof layers)[number]
+      for (const [file, from] of imports) {
+        if (!holds.test(file)) continue
+        for (const path of from) {
+          const isAllowed = path.endsWith('.ts')
+            ? below.some((layer) => layer.holds.test(path)) && (only === undefined || only.test(path))
+            : packages?.test(path) === true
+          expect(isAllowed, `${file} imports ${path}`).toBe(true)
+        }
+      }
+    },
+  )
+
+  test('the main entry point does not export the test kit', () => {
+    for (const path of imports.get('index.ts') ?? []) expect(path).not.toMatch(/^testing\//)
   })
 
   test('each file is in one of them', () => {

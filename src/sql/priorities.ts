@@ -2,10 +2,10 @@ import { sql } from 'kysely'
 import { InvalidInputError } from '../errors.js'
 import { type PrioritizedQueue, rebalancePriorities } from '../rules/rebalance-priorities.js'
 import { MAX_INTEGER } from '../model/checks.js'
-import { pairs } from '../sql/map-table.js'
+import { pairs } from './map-table.js'
 import { decodeInteger } from '../model/values.js'
 import type { Scope } from '../session.js'
-import { timeOfStatement } from '../sql/clock.js'
+import { timeOfStatement } from './clock.js'
 
 /** The priorities in a pool. The pool must be locked: otherwise they may change before they are written. */
 export async function readPriorities({ db, tables }: Scope, workPoolId: string): Promise<PrioritizedQueue[]> {
