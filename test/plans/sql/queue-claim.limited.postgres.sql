@@ -4,15 +4,18 @@ with
   pool as (
     update "work_pool" as pool
     set name = pool.name
-    where pool.id = cast($1 as uuid)
+    where
+      pool.id = cast($1 as uuid)
+      and pg_advisory_xact_lock_shared(1264013617, hashtext (cast(cast($2 as uuid) as text)) & 127) is not null
     returning pool.*
   )
 update "work_queue" as queue
 set name = queue.name
 from pool
 where
-  queue.id = cast($2 as uuid)
+  queue.id = cast($3 as uuid)
   and queue.work_pool_id = pool.id
+  and pool.concurrency_limit is not null
 returning
   cast(
     json_build_object(
@@ -93,7 +96,10 @@ with
     from
       "work_queue" as queue
       join "work_pool" as pool on pool.id = queue.work_pool_id
-    where queue.id = cast($4 as uuid)
+    where
+      queue.id = cast($4 as uuid)
+      and not queue.is_paused
+      and not pool.is_paused
   ),
   clock as materialized (
     select date_trunc('milliseconds', clock_timestamp()) as now
