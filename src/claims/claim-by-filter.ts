@@ -24,7 +24,7 @@ export interface QueueClaim {
   readonly recordPolls: boolean
 }
 
-/** Passes the gates of all pools, before any row is held: a claim by a filter may take runs of every queue. */
+/** Passes the gates of all pools, before any row is held: a claim by filter may take runs of every queue. */
 export async function passAllGates({ db, dialect, tables }: Scope): Promise<void> {
   if (dialect === 'sqlite') return
   await sql`select count(gates.passed) from (${passGates(sql`select id from ${tables.work_pool}`)}) as gates`.execute(
@@ -68,7 +68,7 @@ async function pickByFilter(
   })
 }
 
-/** Holds the queues that the runs are of: where an old snapshot has not seen a limit, PostgreSQL refuses it (40001). */
+/** Holds the queues of the runs: where an old snapshot has not seen a limit, PostgreSQL refuses it (40001). */
 async function holdQueuesOf({ db, dialect, tables }: Scope, runs: readonly FlowRun[]): Promise<void> {
   if (dialect === 'sqlite' || runs.length === 0) return
   const ids = runs.flatMap(({ workQueueId }) => workQueueId ?? [])

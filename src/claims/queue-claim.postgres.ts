@@ -97,14 +97,14 @@ function pollColumns(now: Fragment | undefined): Fragment {
  *
  * The statement after it counts: a statement's snapshot is older than the locks that it waits for.
  *
- * Where the pool has, or has not, a limit against what was remembered, it returns nothing and leaves the queue
- * alone: else the next try would write the pool's row with the queue's in hand.
+ * Where the pool has, or has not, a limit against what was remembered, it returns nothing and leaves the
+ * queue alone: else the next try would write the pool's row with the queue's in hand.
  */
 export function takeTurn(scope: Scope, claim: QueueClaimText, place: Place): RawBuilder<object> {
   const { tables } = scope
   const { isPoolLimited, isQueueLimited } = place
-  // Before both rows, as whoever gives a limit takes it before them; also where both seem to be written, for one
-  // of them may have lost its limit: the next try would pass the gate with the other one's row in hand.
+  // Before both rows, as whoever gives a limit takes it before them; also where both seem to be written, for
+  // one of them may have lost its limit: the next try would pass the gate with the other one's row in hand.
   const share = sql`and ${passesGate(claim.workPoolId)}`
   const pool = isPoolLimited
     ? sql`

@@ -60,12 +60,6 @@ export const ofWrites: readonly Mutation[] = [
     fails: 'test/concurrency/undoing-hosts.test.ts > no loop without a condition',
   },
   {
-    file: 'src/sql/runs.ts',
-    find: 'run.next_scheduled_start_time <= ${scheduledBefore}',
-    replace: 'run.next_scheduled_start_time < ${scheduledBefore}',
-    fails: 'test/contract/mark-late-flow-runs.test.ts > on SQLite in memory > scheduledBefore is inclusive',
-  },
-  {
     file: 'src/claims/release-stale-claims.ts',
     find: 'run.state_timestamp < ',
     replace: 'run.state_timestamp <= ',

@@ -29,6 +29,7 @@ interface World {
   readonly run: string
 }
 
+const now = new Date('2035-01-01')
 const scheduledBefore = new Date('2040-01-01')
 const due = { limit: 10, scheduledBefore }
 
@@ -46,7 +47,7 @@ const CALLS: Readonly<Record<string, (db: Db, world: World) => Promise<unknown>>
   'queue-claim.limited': (db, { limitedQueue }) => claimRunsInWorkQueue(db, limitedQueue, due),
   'pool-claim': (db, { pool }) => claimScheduledFlowRuns(db, { workPoolIds: [pool], ...due }),
   'pool-claim.limited': (db, { limitedPool }) => claimScheduledFlowRuns(db, { workPoolIds: [limitedPool], ...due }),
-  'state-change': (db, { run }) => setFlowRunState(db, run, { type: 'RUNNING' }),
+  'state-change': (db, { run }) => setFlowRunState(db, run, { type: 'RUNNING' }, { now }),
   'queue-slots': (db, { limitedQueue }) => countWorkQueueActiveSlots(db, [limitedQueue]),
   'pool-slots': (db, { limitedPool }) => countWorkPoolActiveSlots(db, [limitedPool]),
   'queue-status': (db, { queue }) => readWorkQueueStatus(db, queue),
