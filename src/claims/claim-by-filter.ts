@@ -68,7 +68,7 @@ async function pickByFilter(
   })
 }
 
-/** Holds the queues of the runs: where an old snapshot has not seen a limit, PostgreSQL refuses it (40001). */
+/** Holds the queues of the runs. Where an old snapshot missed a limit, PostgreSQL refuses it (40001). */
 async function holdQueuesOf({ db, dialect, tables }: Scope, runs: readonly FlowRun[]): Promise<void> {
   if (dialect === 'sqlite' || runs.length === 0) return
   const ids = runs.flatMap(({ workQueueId }) => workQueueId ?? [])

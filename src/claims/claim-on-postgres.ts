@@ -59,7 +59,7 @@ export async function claimOnPostgres(scope: Scope, workQueueId: string, claim: 
   return { workQueue, runs: [] }
 }
 
-/** Claims from a place as it is known; `undefined` when the queue's pool, or whether it has a limit, is another. */
+/** Claims from a place as it is known; `undefined` when its pool, or whether that has a limit, is another. */
 async function claimFrom(
   scope: Scope,
   workQueueId: string,
