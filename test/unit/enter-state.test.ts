@@ -138,4 +138,9 @@ describe('runningMilliseconds', () => {
     expect(runningMilliseconds({ stateType: 'RUNNING', stateTimestamp: later }, now)).toBe(0)
     expect(runningMilliseconds({ stateType: 'RUNNING', stateTimestamp: null }, now)).toBe(0)
   })
+
+  test('is nothing since ever, which is no time that can be counted', () => {
+    const ever = new Date(-8.64e15)
+    expect(runningMilliseconds({ stateType: 'RUNNING', stateTimestamp: ever }, now)).toBe(0)
+  })
 })
