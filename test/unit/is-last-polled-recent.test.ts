@@ -10,6 +10,7 @@ describe('isLastPolledRecent', () => {
       fc.property(edge, fc.date({ noInvalidDate: true, min: new Date(0), max: new Date(4e12) }), (age, now) => {
         expect(isLastPolledRecent(addMilliseconds(now, -age), now)).toBe(age <= 60_000)
       }),
+      { examples: [59_999, 60_000, 60_001].map((age) => [age, new Date(1e12)]) },
     )
   })
 
