@@ -18,6 +18,9 @@ const { values, positionals } = parseArgs({
   options: { seconds: { type: 'string', default: 'Infinity' } },
   allowPositionals: true,
 })
+/** How often a test is run that does not see its change. */
+const MOST_ATTEMPTS = 3
+
 const until = Date.now() + Number(values.seconds) * 1000
 
 interface Outcome {
@@ -63,8 +66,6 @@ async function work(): Promise<void> {
     console.log(`${problem === undefined ? 'seen    ' : 'NOT SEEN'} ${seconds} s  ${mutation.file}: ${mutation.fails}`)
   }
 }
-
-const MOST_ATTEMPTS = 3
 
 /** Makes the change, runs the test, and takes the change back. */
 async function prove(folder: string, { file, find, replace, fails }: Mutation): Promise<string | undefined> {
