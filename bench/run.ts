@@ -1,5 +1,5 @@
-import { readFileSync, statfsSync } from 'node:fs'
-import { cpus, tmpdir, totalmem } from 'node:os'
+import { readFileSync } from 'node:fs'
+import { cpus, totalmem } from 'node:os'
 import { formatISO } from 'date-fns'
 import { backlogTable, type BacklogTimes, growth, measureBacklog, pollTime } from './sections/backlog.js'
 import { measureMemory } from './sections/memory.js'
@@ -10,6 +10,7 @@ import { type Server, startPostgres, startSqlite } from './support/bench-databas
 import { progress } from './support/measure.js'
 import { plotPolls, type Point } from './support/plot.js'
 import { countText, type Goal, goalTable, writeSections } from './support/report.js'
+import { storage } from './support/storage.js'
 import { createWorld, PLACES, type World } from './support/world.js'
 
 const kysely = JSON.parse(readFileSync(new URL('../node_modules/kysely/package.json', import.meta.url), 'utf8'))
@@ -19,8 +20,6 @@ const largest = Number(process.argv[2] ?? 100_000)
 if (!Number.isInteger(largest) || largest < 1000) throw new Error('the size is a number of runs, at least 1000')
 const sizes = [1_000, 10_000, 100_000, 1_000_000].filter((size) => size < largest).concat(largest)
 const prefectSize = Math.min(largest, 100_000)
-const TMPFS = 0x01021994
-const where = statfsSync(tmpdir()).type === TMPFS ? 'in memory (tmpfs)' : 'on disk'
 
 const goals: Goal[] = []
 const texts: Record<'growth' | 'raw' | 'queues' | 'memory' | 'prefect', string[]> = {
@@ -71,7 +70,7 @@ async function writeResults(): Promise<void> {
   plotPolls(new URL('poll-cost.svg', import.meta.url), points)
   await writeSections(new URL('RESULTS.md', import.meta.url), {
     machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB; Node ${process.versions.node},
-Kysely ${kysely.version}, ${versions.join(', ')} (a file in WAL mode; a server of its own on the same machine, fsync on; both ${where});
+Kysely ${kysely.version}, ${versions.join(', ')} (a file in WAL mode; a server of its own on the same machine, fsync on; both ${storage});
 ${formatISO(new Date(), { representation: 'date' })}, by \`npm run bench -- ${largest}\`.
 
 Times are in milliseconds. Each is the lowest of the medians of several rounds, in which what is compared takes turns.`,
