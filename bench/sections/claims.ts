@@ -15,7 +15,7 @@ import { closing } from '../support/closing.js'
 import { startLatencyProxy } from '../support/latency-proxy.js'
 import { measure, progress, type Timed, timeOf } from '../support/measure.js'
 import { type Goal, ms, ratioText, table } from '../support/report.js'
-import { analyze, seedRuns } from '../support/seed.js'
+import { analyze, seedHistory, seedRuns } from '../support/seed.js'
 import { BATCH, type Batch, GRAPHILE_WORKER, OURS, prepared, TAKERS } from '../support/takers.js'
 import { now } from '../support/world.js'
 
@@ -83,6 +83,7 @@ async function createBacklog(
   const { id: workPoolId } = await createWorkPool(db, { name: 'pool' })
   const { id: queueId } = await createWorkQueue(db, { name: 'queue', workPoolId })
   await seedRuns(database, { workQueueId: queueId, count: BACKLOG })
+  await seedHistory(database)
   await analyze(database)
   const dialect = new PostgresDialect({ pool: withPreparedStatements(driver.pool) })
   return { queueId, db, preparedDb: new Kysely<WorkQueueTables>({ dialect }) }

@@ -35,6 +35,20 @@ export async function seedRuns(
   )
 }
 
+/**
+ * Gives each run of a PostgreSQL database the row of history that a real one has.
+ *
+ * Without them the table of states is empty when it is analyzed; a prepared statement then keeps the plan for an empty table while that
+ * grows: ten state changes took 3.9 ms in the first second, and 13 in the fourth.
+ */
+export async function seedHistory(database: BenchDatabase): Promise<void> {
+  await database.run(`with state as (
+    insert into flow_run_state (id, flow_run_id, type, name, "timestamp")
+    select gen_random_uuid(), id, state_type, state_name, state_timestamp from flow_run
+    returning id, flow_run_id
+  ) update flow_run set state_id = state.id from state where state.flow_run_id = flow_run.id`)
+}
+
 interface Index {
   readonly name: string
   readonly sql: string

@@ -13,7 +13,7 @@ import {
 import { withPreparedStatements } from 'kysely-work-queues/postgres'
 import pg from 'pg'
 import type { BenchDatabase } from './bench-databases.js'
-import { seedRuns } from './seed.js'
+import { seedHistory, seedRuns } from './seed.js'
 import { now } from './world.js'
 
 /** Something that takes jobs of a queue, ten at a time: a peer, or ourselves. */
@@ -83,6 +83,7 @@ function ours({
     const { id: workPoolId } = await createWorkPool(database.db, { name: 'pool', concurrencyLimit: limit })
     const queue = await createWorkQueue(database.db, { name: 'queue', workPoolId, concurrencyLimit: limit })
     await seedRuns(database, { workQueueId: queue.id, count: options.backlog })
+    await seedHistory(database)
     const pool = openPool(database, options)
     const db = new Kysely<WorkQueueTables>({
       dialect: new PostgresDialect({ pool: isPrepared ? withPreparedStatements(pool) : pool }),

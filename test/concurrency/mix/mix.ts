@@ -61,6 +61,8 @@ export async function mix(options: MixOptions): Promise<MixResult> {
   const connectionOptions = `-c default_transaction_isolation=${isolation.replace(' ', '\\ ')}`
   const session = async (n: number): Promise<void> => {
     const pool = new pg.Pool({ connectionString: url, options: connectionOptions, max: 1 })
+    // A server that is stopped may tell a connection that is being closed; without a listener, that ends the process.
+    pool.on('error', () => {})
     const host = new Kysely<WorkQueueTables>({ dialect: new PostgresDialect({ pool }) })
     const below = random(seed + 7919 * n)
     const attempt = async (name: string, call: MixedCall): Promise<boolean> => {

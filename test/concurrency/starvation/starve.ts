@@ -42,6 +42,8 @@ export interface StarvationResult {
 export async function starve({ url, claimers, seconds }: StarvationOptions): Promise<StarvationResult> {
   const connect = (max: number): Kysely<WorkQueueTables> => {
     const pool = new pg.Pool({ connectionString: url, max })
+    // A server that is stopped may tell a connection that is being closed; without a listener, that ends the process.
+    pool.on('error', () => {})
     return new Kysely({ dialect: new PostgresDialect({ pool }) })
   }
   const [db, other] = [connect(claimers), connect(1)]
