@@ -230,7 +230,7 @@ export async function lockGated<T>(scope: Scope, change: GatedChange<T>): Promis
   return await lock('delete')
 }
 
-/** The same as a condition of the statement that then locks the pool's row, or the queue's. */
+/** Passes the gate of a pool, as a condition of the statement that then locks the row. */
 export function passesGate(workPoolId: RawBuilder<unknown>): Condition {
   return sql`pg_advisory_xact_lock_shared(${GATES}, ${numberOf(workPoolId)}) is not null`
 }

@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import { passGates } from '../locks.js'
-import { orderOf, type PoolPollText } from '../polls/pool-poll-parts.js'
+import { askedPools, orderOf, type PoolPollText } from '../polls/pool-poll-parts.js'
 import { walkOf } from '../polls/pool-poll.postgres.js'
 import type { Scope } from '../session.js'
 import { enterPending } from '../sql/enter-pending.js'
@@ -33,7 +33,7 @@ export function claimUnlimitedPools(scope: Scope, claim: PoolClaimText): RawBuil
     sql`not queue.is_paused`,
     sql`not pool.is_paused`,
   ])
-  const asked = sql`select pool.id from ${tables.work_pool} as pool where ${isAskedPool(scope, poll)}`
+  const asked = sql`select pool.id from ${tables.work_pool} as pool where ${and(askedPools(scope, poll))}`
   return sql`
     with recursive
       gates as materialized (${passGates(asked)}),
@@ -88,18 +88,6 @@ function hasLimit({ dialect, tables }: Scope, poll: PoolPollText): Condition {
   const isAskedQueue = workQueueIds === undefined ? sql`true` : isInIdList('queue.id', workQueueIds, dialect)
   return sql`exists (
     select 1 from ${tables.work_pool} as pool join ${tables.work_queue} as queue on queue.work_pool_id = pool.id
-    where ${isAskedPool({ dialect, tables }, poll)} and ${isAskedQueue} and not pool.is_paused and not queue.is_paused
+    where ${and(askedPools({ dialect, tables }, poll))} and ${isAskedQueue} and not pool.is_paused and not queue.is_paused
       and (pool.concurrency_limit is not null or queue.concurrency_limit is not null))`
-}
-
-function isAskedPool({ dialect, tables }: Pick<Scope, 'dialect' | 'tables'>, poll: PoolPollText): Condition {
-  const { workPoolIds, workQueueIds } = poll
-  const conditions: Condition[] = []
-  if (workPoolIds !== undefined) conditions.push(isInIdList('pool.id', workPoolIds, dialect))
-  if (workQueueIds !== undefined) {
-    conditions.push(sql`pool.id in (
-      select queue.work_pool_id from ${tables.work_queue} as queue
-      where ${isInIdList('queue.id', workQueueIds, dialect)})`)
-  }
-  return and(conditions)
 }

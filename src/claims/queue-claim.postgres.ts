@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
-import { activeOfPool, activeOfQueue, CLAIM_SLOTS, type Limit, limitOf, mayStart } from '../sql/active-runs.js'
+import { limitsOfClaim, mayStart } from '../sql/active-runs.js'
 import { laterOf, timeOfWriting } from '../sql/clock.js'
 import { enterPending } from '../sql/enter-pending.js'
 import { and, type Condition } from '../sql/lists.js'
@@ -152,16 +152,11 @@ export function lookAtQueue(scope: Scope, claim: QueueClaimText, place: Place): 
 
 /** How many runs may be claimed of the queue under the alias `queue`, in the pool under the alias `pool`. */
 function roomOf(scope: Scope, { limit }: QueueClaimText, place: Place): Fragment {
-  const slots = { ...CLAIM_SLOTS, byName: place.takesNames }
-  const limits: Limit[] = []
-  if (place.isQueueLimited) {
-    limits.push({ limit: sql`queue.concurrency_limit`, active: activeOfQueue(scope, slots, limitOf(scope, 'queue')) })
-  }
-  if (place.isPoolLimited) {
-    const active = activeOfPool(scope, sql`pool.id`, slots, limitOf(scope, 'pool'))
-    limits.push({ limit: sql`pool.concurrency_limit`, active })
-  }
-  return mayStart('postgres', limit, limits)
+  return mayStart(
+    'postgres',
+    limit,
+    limitsOfClaim(scope, { queue: place.isQueueLimited, pool: place.isPoolLimited }, place.takesNames),
+  )
 }
 
 /**

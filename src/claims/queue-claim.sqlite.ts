@@ -2,7 +2,7 @@ import { type RawBuilder, sql } from 'kysely'
 import { selection } from '../model/columns.js'
 import { flowRunColumns } from '../model/flow-run.js'
 import { workQueueColumns } from '../model/work-queue.js'
-import { activeOfPool, activeOfQueue, CLAIM_SLOTS, type Limit, limitOf, mayStart } from '../sql/active-runs.js'
+import { limitsOfClaim, mayStart } from '../sql/active-runs.js'
 import { justAfter, laterOf } from '../sql/clock.js'
 import { handOutOrder, hasFilter, isDue, isMemberById, isMemberByName, takesNames } from '../sql/runs.js'
 import type { Scope } from '../session.js'
@@ -71,15 +71,7 @@ export function pickRuns(scope: Scope, claim: QueueClaimText, place: Place): Raw
  */
 function roomOf(scope: Scope, { workQueueId, limit }: QueueClaimText, place: Place): Fragment | undefined {
   const { tables } = scope
-  const slots = { ...CLAIM_SLOTS, byName: place.takesNames }
-  const limits: Limit[] = []
-  if (place.isQueueLimited) {
-    limits.push({ limit: sql`queue.concurrency_limit`, active: activeOfQueue(scope, slots, limitOf(scope, 'queue')) })
-  }
-  if (place.isPoolLimited) {
-    const active = activeOfPool(scope, sql`pool.id`, slots, limitOf(scope, 'pool'))
-    limits.push({ limit: sql`pool.concurrency_limit`, active })
-  }
+  const limits = limitsOfClaim(scope, { queue: place.isQueueLimited, pool: place.isPoolLimited }, place.takesNames)
   if (limits.length === 0) return undefined
   return sql`
     select ${mayStart('sqlite', limit, limits)} as runs from ${tables.work_queue} as queue

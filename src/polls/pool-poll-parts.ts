@@ -1,7 +1,8 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Dialect } from '../model/dialect.js'
+import type { Scope } from '../session.js'
 import type { SlotRule } from '../sql/active-runs.js'
-import { and, type Condition, type IdList } from '../sql/lists.js'
+import { and, type Condition, type IdList, isInIdList } from '../sql/lists.js'
 import { handOutOrder, isDue, isMemberById, isNotRetriedInProcess } from '../sql/runs.js'
 
 // What the statements that poll work pools have in common on both databases. Each is one template:
@@ -52,4 +53,19 @@ export function isCandidate({ scheduledBefore, scheduledAfter }: PoolPollText, d
   const conditions = [isMemberById(sql`queue.id`), isDue(scheduledBefore), isNotRetriedInProcess(dialect)]
   if (scheduledAfter !== undefined) conditions.push(sql`run.next_scheduled_start_time >= ${scheduledAfter}`)
   return and(conditions)
+}
+
+/** The pool under the alias `pool` is one that is asked for, itself or by its queues. */
+export function askedPools(
+  { dialect, tables }: Pick<Scope, 'dialect' | 'tables'>,
+  { workPoolIds, workQueueIds }: PoolPollText,
+): Condition[] {
+  const conditions: Condition[] = []
+  if (workPoolIds !== undefined) conditions.push(isInIdList('pool.id', workPoolIds, dialect))
+  if (workQueueIds !== undefined) {
+    conditions.push(sql`pool.id in (
+      select queue.work_pool_id from ${tables.work_queue} as queue
+      where ${isInIdList('queue.id', workQueueIds, dialect)})`)
+  }
+  return conditions
 }

@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Scope } from '../session.js'
-import { activeOfPool, activeOfQueue, limitOf, mayStart } from '../sql/active-runs.js'
+import { mayStart, poolLimit, queueLimit } from '../sql/active-runs.js'
 import { and, type Condition, type IdList, isAmongIds, isInIdList } from '../sql/lists.js'
 import { handOutOrder } from '../sql/runs.js'
 import { FIRST_RANK, type Fragment, isCandidate, orderOf, type PoolPollText, rankOf } from './pool-poll-parts.js'
@@ -81,9 +81,7 @@ function openPools(
   columns: Fragment,
   conditions: readonly Condition[],
 ): Fragment {
-  const limit = sql`pool.concurrency_limit`
-  const active = activeOfPool(scope, sql`pool.id`, poll.slots, limitOf(scope, 'pool'))
-  const limits = poll.ignorePoolLimits ? [] : [{ limit, active }]
+  const limits = poll.ignorePoolLimits ? [] : [poolLimit(scope, poll.slots)]
   return sql`pool as materialized (
     select pool.id, ${mayStart(scope.dialect, poll.limit, limits)} as allowed${columns}
     from ${pools}
@@ -131,9 +129,7 @@ function walkOfAsked(scope: Scope, poll: PoolPollText): Fragment {
 /** The first due runs of the queues of a step, each queue at most its open slots. */
 function firstRuns(scope: Scope, poll: PoolPollText, queues: Fragment, condition: Fragment): Fragment {
   const { dialect, tables } = scope
-  const limits = [
-    { limit: sql`queue.concurrency_limit`, active: activeOfQueue(scope, poll.slots, limitOf(scope, 'queue')) },
-  ]
+  const limits = [queueLimit(scope, poll.slots)]
   return sql`array(
     select run.id
     from ${queues}

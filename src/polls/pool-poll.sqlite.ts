@@ -2,10 +2,18 @@ import { type RawBuilder, sql } from 'kysely'
 import { selection } from '../model/columns.js'
 import { flowRunColumns } from '../model/flow-run.js'
 import type { Scope } from '../session.js'
-import { activeOfPool, activeOfQueue, limitOf, mayStart } from '../sql/active-runs.js'
+import { mayStart, poolLimit, queueLimit } from '../sql/active-runs.js'
 import { and, type Condition, isInIdList } from '../sql/lists.js'
 import { handOutOrder } from '../sql/runs.js'
-import { FIRST_RANK, type Fragment, isCandidate, orderOf, type PoolPollText, rankOf } from './pool-poll-parts.js'
+import {
+  askedPools,
+  FIRST_RANK,
+  type Fragment,
+  isCandidate,
+  orderOf,
+  type PoolPollText,
+  rankOf,
+} from './pool-poll-parts.js'
 
 /**
  * The poll of work pools on SQLite: see pool-poll-parts.ts for the walk.
@@ -16,17 +24,8 @@ import { FIRST_RANK, type Fragment, isCandidate, orderOf, type PoolPollText, ran
  */
 export function poolPollOnSqlite<Row>(scope: Scope, poll: PoolPollText): RawBuilder<Row> {
   const { dialect, tables } = scope
-  const poolLimits = poll.ignorePoolLimits
-    ? []
-    : [
-        {
-          limit: sql`pool.concurrency_limit`,
-          active: activeOfPool(scope, sql`pool.id`, poll.slots, limitOf(scope, 'pool')),
-        },
-      ]
-  const queueLimits = [
-    { limit: sql`queue.concurrency_limit`, active: activeOfQueue(scope, poll.slots, limitOf(scope, 'queue')) },
-  ]
+  const poolLimits = poll.ignorePoolLimits ? [] : [poolLimit(scope, poll.slots)]
+  const queueLimits = [queueLimit(scope, poll.slots)]
   const isOpen = isOpenQueue(poll)
   const nextRank = sql`(
     select min(${rankOf(poll)}) from ${tables.work_queue} as queue
@@ -36,7 +35,7 @@ export function poolPollOnSqlite<Row>(scope: Scope, poll: PoolPollText): RawBuil
       pool as materialized (
         select pool.id, ${mayStart(dialect, poll.limit, poolLimits)} as allowed
         from ${tables.work_pool} as pool
-        where ${isOpenPool(scope, poll)}),
+        where ${and([sql`not pool.is_paused`, ...askedPools(scope, poll)])}),
       walk(pool_id, rank, allowed, ids) as (
         select pool.id, ${FIRST_RANK}, pool.allowed, '[]' from pool
         union all
@@ -63,17 +62,6 @@ export function poolPollOnSqlite<Row>(scope: Scope, poll: PoolPollText): RawBuil
     join ${tables.work_queue} as queue on queue.id = run.work_queue_id
     order by ${orderOf(poll)}
     limit ${poll.limit}`
-}
-
-function isOpenPool({ dialect, tables }: Scope, { workPoolIds, workQueueIds }: PoolPollText): Condition {
-  const conditions: Condition[] = [sql`not pool.is_paused`]
-  if (workPoolIds !== undefined) conditions.push(isInIdList('pool.id', workPoolIds, dialect))
-  if (workQueueIds !== undefined) {
-    conditions.push(sql`pool.id in (
-      select queue.work_pool_id from ${tables.work_queue} as queue
-      where ${isInIdList('queue.id', workQueueIds, dialect)})`)
-  }
-  return and(conditions)
 }
 
 function isOpenQueue({ workQueueIds }: PoolPollText): Condition {

@@ -80,7 +80,7 @@ export function activeOfQueue(scope: Scope, slots: SlotRule, upTo: Fragment | un
  * that, so there it is the largest limit of all, which stands at the end of an index: it names the condition
  * of that.
  */
-export function limitOf({ dialect, tables }: Scope, alias: 'pool' | 'queue'): Fragment {
+function limitOf({ dialect, tables }: Scope, alias: 'pool' | 'queue'): Fragment {
   const table = alias === 'pool' ? tables.work_pool : tables.work_queue
   return dialect === 'postgres'
     ? sql.ref(`${alias}.concurrency_limit`)
@@ -151,6 +151,23 @@ export function activeOfEach(
 export interface Limit {
   readonly limit: Fragment
   readonly active: Fragment
+}
+
+/** The limit of the queue under the alias `queue`, counted no further than to itself. */
+export function queueLimit(scope: Scope, slots: SlotRule): Limit {
+  return { limit: sql`queue.concurrency_limit`, active: activeOfQueue(scope, slots, limitOf(scope, 'queue')) }
+}
+
+/** The limit of the pool under the alias `pool`, counted no further than to itself. */
+export function poolLimit(scope: Scope, slots: SlotRule): Limit {
+  const active = activeOfPool(scope, sql`pool.id`, slots, limitOf(scope, 'pool'))
+  return { limit: sql`pool.concurrency_limit`, active }
+}
+
+/** The limits that a claim of a queue keeps: its own, and its pool's, where there are such. */
+export function limitsOfClaim(scope: Scope, isLimited: { queue: boolean; pool: boolean }, byName: boolean): Limit[] {
+  const slots = { ...CLAIM_SLOTS, byName }
+  return [...(isLimited.queue ? [queueLimit(scope, slots)] : []), ...(isLimited.pool ? [poolLimit(scope, slots)] : [])]
 }
 
 /**

@@ -17,14 +17,14 @@ export const ofClaims: readonly Mutation[] = [
   },
   {
     file: 'src/claims/queue-claim.sqlite.ts',
-    find: 'if (place.isPoolLimited) {',
-    replace: 'if (false) {',
+    find: 'pool: place.isPoolLimited }',
+    replace: 'pool: false }',
     fails: 'test/contract/claim-limits.test.ts > on SQLite in memory > claims by queue keep the limit of the pool',
   },
   {
     file: 'src/claims/queue-claim.sqlite.ts',
-    find: 'if (place.isQueueLimited) {',
-    replace: 'if (false) {',
+    find: 'queue: place.isQueueLimited,',
+    replace: 'queue: false,',
     fails: 'test/contract/claim-limits.test.ts > on SQLite in memory > more active runs than a lowered limit allows',
   },
   {
@@ -105,14 +105,14 @@ export const ofClaims: readonly Mutation[] = [
   },
   {
     file: 'src/claims/queue-claim.postgres.ts',
-    find: 'if (place.isQueueLimited) {',
-    replace: 'if (false) {',
+    find: 'queue: place.isQueueLimited,',
+    replace: 'queue: false,',
     fails: 'test/contract/claim-limits.test.ts > on PostgreSQL > more active runs than a lowered limit allows',
   },
   {
     file: 'src/claims/queue-claim.postgres.ts',
-    find: 'if (place.isPoolLimited) {',
-    replace: 'if (false) {',
+    find: 'pool: place.isPoolLimited }',
+    replace: 'pool: false }',
     fails: 'test/contract/claim-limits.test.ts > on PostgreSQL > claims by queue keep the limit of the pool',
   },
   {

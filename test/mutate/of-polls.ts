@@ -91,8 +91,8 @@ export const ofPolls: readonly Mutation[] = [
   },
   {
     file: 'src/polls/pool-poll.sqlite.ts',
-    find: '[sql`not pool.is_paused`]',
-    replace: '[]',
+    find: '[sql`not pool.is_paused`, ...',
+    replace: '[...',
     fails:
       'test/contract/get-scheduled-flow-runs-selection.test.ts > on SQLite in memory > are not those that are paused',
   },
