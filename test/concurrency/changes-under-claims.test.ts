@@ -1,4 +1,3 @@
-import { setTimeout } from 'node:timers/promises'
 import { type Kysely, sql } from 'kysely'
 import {
   claimRunsInWorkQueue,
@@ -11,6 +10,7 @@ import { expect, test } from 'vitest'
 import { postgres } from '../support/databases.js'
 import { describeOnDatabases } from '../support/describe-databases.js'
 import { testId } from '../support/factory.js'
+import { untilWaiting } from './until-waiting.js'
 
 // What changes while a claim waits, or since the claim before it, whose answer is remembered.
 
@@ -19,15 +19,6 @@ const due = { next_scheduled_start_time: new Date('2020-01-01T00:00:00Z') }
 describeOnDatabases(
   'a claim while the place changes',
   (t) => {
-    const untilWaiting = async (sessions: number): Promise<void> => {
-      for (;;) {
-        const { rows } = await sql`
-          select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
-        `.execute(t.database.plain)
-        if (rows.length === sessions) return
-        await setTimeout(2)
-      }
-    }
     const claim = async (db: Kysely<WorkQueueTables>, queue: string, recordPolls = false): Promise<number> =>
       (await claimRunsInWorkQueue(db, queue, { limit: 1, recordPolls })).runs.length
 
@@ -40,10 +31,10 @@ describeOnDatabases(
       const host = await t.db.startTransaction().execute()
       await recordWorkQueuePolls(host, { polledWorkQueueIds: [queue], readyWorkQueueIds: [] })
       const claimed = claim(t.db, queue)
-      await untilWaiting(1)
+      await untilWaiting(t.database.plain, 1)
       // With the gate in hand it would wait for the pool's row, and the claim, with that in hand, for the gate.
       const given = updateWorkPool(t.database.connect(), pool, { concurrencyLimit: 3 })
-      await untilWaiting(2)
+      await untilWaiting(t.database.plain, 2)
       await host.commit().execute()
       expect(await Promise.all([claimed, given])).toEqual([1, true])
     })
@@ -59,7 +50,7 @@ describeOnDatabases(
         const host = await t.db.startTransaction().execute()
         await updateWorkPool(host, pool, { description: 'changed' })
         const claimed = claim(t.db, queue, recordPolls)
-        await untilWaiting(1)
+        await untilWaiting(t.database.plain, 1)
         await updateWorkQueue(host, queue, { description: 'changed' })
         await host.commit().execute()
         expect(await claimed).toBe(1)
@@ -74,7 +65,7 @@ describeOnDatabases(
       const host = await t.db.startTransaction().execute()
       await updateWorkPool(host, pool, { description: 'changed' })
       const claimed = claim(t.db, queue)
-      await untilWaiting(1)
+      await untilWaiting(t.database.plain, 1)
       await updateWorkQueue(t.database.connect(), queue, { isPaused: true })
       await host.commit().execute()
       expect(await claimed).toBe(0)
@@ -86,7 +77,7 @@ describeOnDatabases(
       const host = await t.db.startTransaction().execute()
       await updateWorkQueue(host, queue, { isPaused: true })
       const claimed = claimRunsInWorkQueue(t.db, queue, { recordPolls: true })
-      await untilWaiting(1)
+      await untilWaiting(t.database.plain, 1)
       await host.commit().execute()
       expect(await claimed).toMatchObject({ runs: [], workQueue: { isPaused: true, status: 'PAUSED' } })
       expect(await claim(t.db, queue)).toBe(0)
@@ -107,7 +98,7 @@ describeOnDatabases(
         const host = await t.db.startTransaction().setIsolationLevel(level).execute()
         expect((await claimRunsInWorkQueue(host, filtered)).runs).toHaveLength(2)
         const given = [a, b].map((id) => updateWorkQueue(t.database.connect(), id, { concurrencyLimit: 1 }))
-        await untilWaiting(2)
+        await untilWaiting(t.database.plain, 2)
         await host.commit().execute()
         expect(await Promise.all(given)).toEqual([true, true])
       },

@@ -22,6 +22,7 @@ import {
 import { expect, test } from 'vitest'
 import { postgres } from '../support/databases.js'
 import { type Contract, describeOnDatabases } from '../support/describe-databases.js'
+import { untilWaiting } from './until-waiting.js'
 
 // Who waits for a claim that a host keeps open in a transaction. What does not wait is awaited while that is open: if it waited, so
 // would the test, for ever.
@@ -105,17 +106,6 @@ const waiting: Record<string, (db: Db, place: Place) => Promise<unknown>> = {
 describeOnDatabases(
   'an open claim without limits',
   (t) => {
-    /** Until so many sessions wait for a lock. */
-    const untilWaiting = async (sessions: number): Promise<void> => {
-      for (;;) {
-        const { rows } = await sql`
-          select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
-        `.execute(t.database.plain)
-        if (rows.length === sessions) return
-        expect(rows.length).toBeLessThan(sessions)
-        await setTimeout(2)
-      }
-    }
     const open = async (claim: (db: Db) => Promise<string[]>): Promise<ControlledTransaction<WorkQueueTables>> => {
       const claimer = await t.db.startTransaction().execute()
       expect(await claim(claimer)).toHaveLength(1)
@@ -139,12 +129,12 @@ describeOnDatabases(
           const place = await makePlace(t)
           const claimer = await open((db) => claim(db, place))
           const change = call(t.database.connect(), place)
-          await untilWaiting(1)
+          await untilWaiting(t.database.plain, 1)
           const later = claim(t.database.connect(), place).then(
             (ids) => ids.length,
             (error: Error) => error.name,
           )
-          await untilWaiting(2)
+          await untilWaiting(t.database.plain, 2)
           // It waits with empty hands, so that nobody but claims waits behind it. The workers of a pool that is deleted do.
           if (name !== 'a delete of the pool') await recordWorkerHeartbeat(t.database.connect(), place.pool, 'worker')
           await recordWorkQueuePolls(t.db, { polledWorkQueueIds: [place.a], readyWorkQueueIds: [place.a] })
@@ -208,13 +198,7 @@ describeOnDatabases(
       const claimer = await t.db.startTransaction().execute()
       await claimRunsInWorkQueue(claimer, place.a)
       const heartbeat = recordWorkerHeartbeat(t.database.connect(), place.pool, 'worker', { now: soon })
-      for (;;) {
-        const { rows } = await sql`
-          select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
-        `.execute(t.database.plain)
-        if (rows.length > 0) break
-        await setTimeout(2)
-      }
+      await untilWaiting(t.database.plain, 1)
       expect(await markWorkersOffline(t.db)).toEqual([])
       await claimer.commit().execute()
       await heartbeat

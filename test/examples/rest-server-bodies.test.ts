@@ -1,21 +1,16 @@
 import { createFlowRuns, createWorkPool, createWorkQueue, readWorkQueue } from 'kysely-work-queues'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { postgres, sqliteMemory } from '../support/databases.js'
 import { describeOnDatabases } from '../support/describe-databases.js'
 import { testId } from '../support/factory.js'
-import { startServer, type TestServer } from './serve.js'
+import { serveEach } from './serve.js'
 
 // Bodies as Prefect's clients send them, and what is refused, in the words of Prefect's server.
 
 describeOnDatabases(
   'bodies of requests to the example of a REST server',
   (t) => {
-    let server: TestServer
-    const send: TestServer['send'] = (...request) => server.send(...request)
-    beforeEach(async () => {
-      server = await startServer(t.db)
-    })
-    afterEach(async () => await server[Symbol.asyncDispose]())
+    const { send } = serveEach(t)
 
     const NOON = new Date('2026-01-01T12:00:00Z')
 

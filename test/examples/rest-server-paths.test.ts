@@ -1,21 +1,16 @@
 import { createWorkPool, createWorkQueue } from 'kysely-work-queues'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { postgres, sqliteMemory } from '../support/databases.js'
 import { describeOnDatabases } from '../support/describe-databases.js'
 import { testId } from '../support/factory.js'
-import { startServer, type TestServer } from './serve.js'
+import { serveEach } from './serve.js'
 
 // Paths as Prefect's clients send them: names, ids and methods.
 
 describeOnDatabases(
   'paths of the example of a REST server',
   (t) => {
-    let server: TestServer
-    const send: TestServer['send'] = (...request) => server.send(...request)
-    beforeEach(async () => {
-      server = await startServer(t.db)
-    })
-    afterEach(async () => await server[Symbol.asyncDispose]())
+    const { send } = serveEach(t)
 
     test.each(['prefect', 'Prefect', 'PREFECT-pool', 'prefectpool', 'Prefect Pool'])(
       'keeps the name %j for Prefect: such a pool can only be paused and limited',

@@ -1,20 +1,16 @@
 import { addMinutes, subSeconds } from 'date-fns'
 import { createFlowRuns, readWorkQueue, setFlowRunState } from 'kysely-work-queues'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { postgres, sqliteMemory } from '../support/databases.js'
 import { describeOnDatabases } from '../support/describe-databases.js'
 import { testId } from '../support/factory.js'
-import { startServer, type TestServer } from './serve.js'
+import { serveEach } from './serve.js'
 
 describeOnDatabases(
   'the example of a REST server',
   (t) => {
-    let server: TestServer
-    const send: TestServer['send'] = (...request) => server.send(...request)
-    beforeEach(async () => {
-      server = await startServer(t.db)
-    })
-    afterEach(async () => await server[Symbol.asyncDispose]())
+    const server = serveEach(t)
+    const { send } = server
 
     test('creates, reads, updates and deletes a queue, in Prefect’s JSON', async () => {
       const created = await send('POST', '/work_queues/', { name: 'etl', concurrency_limit: 2, description: 'nightly' })

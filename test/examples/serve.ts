@@ -4,8 +4,10 @@ import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import type { Kysely } from 'kysely'
 import type { WorkQueueTables } from 'kysely-work-queues'
+import { afterEach, beforeEach } from 'vitest'
 import { createApp } from '../../examples/rest-server/app.js'
 import { serveApp } from '../../examples/rest-server/serve.js'
+import type { Contract } from '../support/describe-databases.js'
 
 /** The example's server on a port of its own. */
 export interface TestServer extends AsyncDisposable {
@@ -46,5 +48,20 @@ export async function startServer(db: Kysely<WorkQueueTables>): Promise<TestServ
     async [Symbol.asyncDispose]() {
       await new Promise((resolve) => server.close(resolve))
     },
+  }
+}
+
+/** Starts a server of its own for each test of a suite, and stops it after. */
+export function serveEach(t: Contract): Pick<TestServer, 'url' | 'send'> {
+  let server: TestServer
+  beforeEach(async () => {
+    server = await startServer(t.db)
+  })
+  afterEach(async () => await server[Symbol.asyncDispose]())
+  return {
+    get url() {
+      return server.url
+    },
+    send: (...request) => server.send(...request),
   }
 }
