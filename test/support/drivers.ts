@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import * as kysely from 'kysely'
 import { type Dialect, type Kysely, PostgresDialect, sql, SqliteDialect } from 'kysely'
 import type { WorkQueueTables } from 'kysely-work-queues'
+import { withPreparedStatements } from 'kysely-work-queues/postgres'
 import pg from 'pg'
 import { type DatabaseKind, databases, destroying, migrate, openSqlite, session } from './databases.js'
 import { takePostgresDatabase } from './postgres-databases.js'
@@ -30,11 +31,10 @@ const drivers: Record<string, DatabaseKind> = {
     return (url) => new PostgresJSDialect({ postgres: connect(url, { max: 10, onnotice: () => {} }) })
   }),
   pgbouncer: postgresDriver('pg through PgBouncer', async () => (url) => {
-    const bouncer = new URL(url)
-    bouncer.port = process.env['PGBOUNCER_PORT'] ?? ''
-    const pool = new pg.Pool({ connectionString: bouncer.href, max: 10 })
-    pool.on('error', () => {})
-    return new PostgresDialect({ pool })
+    return new PostgresDialect({ pool: throughPgBouncer(url) })
+  }),
+  'pgbouncer-prepared': postgresDriver('pg through PgBouncer, with prepared statements', async () => (url) => {
+    return new PostgresDialect({ pool: withPreparedStatements(throughPgBouncer(url)) })
   }),
   pglite: pgliteDriver(),
 }
@@ -54,6 +54,15 @@ export function withDrivers(kinds: readonly DatabaseKind[]): readonly DatabaseKi
     })
     return takesPlace ? [driver] : []
   })
+}
+
+/** A pool of connections to the PgBouncer before the server of a database. */
+function throughPgBouncer(database: string): pg.Pool {
+  const bouncer = new URL(database)
+  bouncer.port = process.env['PGBOUNCER_PORT'] ?? ''
+  const pool = new pg.Pool({ connectionString: bouncer.href, max: 10 })
+  pool.on('error', () => {})
+  return pool
 }
 
 /** Loads a package that is not installed here, and so has no types. */

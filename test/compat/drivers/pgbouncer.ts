@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
@@ -20,8 +20,17 @@ export function findPgBouncer(): string | undefined {
   )
 }
 
+/** Which PgBouncer it is. */
+export function versionOf(binary: string): { text: string; minor: number } {
+  const [, text = '', minor = ''] =
+    /PgBouncer (\d+\.(\d+)\S*)/.exec(execFileSync(binary, ['--version'], { encoding: 'utf8' })) ?? []
+  return { text, minor: Number(minor) }
+}
+
 /** Starts a PgBouncer in transaction mode before a server. */
 export async function startPgBouncer(binary: string, databaseUrl: string): Promise<PgBouncer> {
+  // Older ones refuse settings that they do not know.
+  const names = versionOf(binary).minor < 21 ? '' : 'max_prepared_statements = 200'
   const folder = await mkdtemp(join(tmpdir(), 'kysely-work-queues-pgbouncer-'))
   await chmod(folder, 0o755)
   const port = await freePort()
@@ -40,6 +49,7 @@ pool_mode = transaction
 max_client_conn = 2000
 default_pool_size = 20
 server_idle_timeout = 5
+${names}
 `,
   )
   await chmod(settings, 0o644)

@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util'
 import { runCell } from '../matrix/cells.js'
 import { startPostgres } from '../../support/start-postgres.js'
 import { findPostgres } from '../matrix/find-postgres.js'
-import { findPgBouncer, startPgBouncer } from './pgbouncer.js'
+import { findPgBouncer, startPgBouncer, versionOf } from './pgbouncer.js'
 
 interface Driver {
   readonly packages: readonly string[]
@@ -27,6 +27,7 @@ const DRIVERS: Record<string, Driver> = {
   'postgres-js': { packages: ['kysely-postgres-js', 'postgres'] },
   pglite: { packages: ['@electric-sql/pglite'] },
   pgbouncer: { packages: [] },
+  'pgbouncer-prepared': { packages: [] },
 }
 const NODE = '24'
 const KYSELY = '0.29'
@@ -41,13 +42,13 @@ const rows: Record<string, string | number>[] = []
 for (const driver of positionals.length > 0 ? positionals : Object.keys(DRIVERS)) {
   if (DRIVERS[driver] === undefined)
     throw new Error(`No driver ${driver}: there are ${Object.keys(DRIVERS).join(', ')}.`)
-  await (driver === 'pgbouncer' ? reportPgBouncer() : report(driver, '18'))
+  await (driver.startsWith('pgbouncer') ? reportPgBouncer(driver) : report(driver, '18'))
 }
 console.log(`\nTests: ${values.files.join(' ')}`)
 console.table(rows)
 process.exitCode = rows.every(({ failed }) => failed === 0) ? 0 : 1
 
-async function reportPgBouncer(): Promise<void> {
+async function reportPgBouncer(driver: string): Promise<void> {
   const postgres = ['18', '17', '16', '15'].find((major) => findPostgres(major) !== undefined)
   const bin = postgres === undefined ? undefined : findPostgres(postgres)
   const bouncer = findPgBouncer()
@@ -55,9 +56,15 @@ async function reportPgBouncer(): Promise<void> {
     console.log('PgBouncer or PostgreSQL is not installed here: left out.')
     return
   }
+  const version = versionOf(bouncer)
+  if (driver === 'pgbouncer-prepared' && version.minor < 21) {
+    console.log(`PgBouncer ${version.text} passes no names of statements on: ${driver} is left out.`)
+    return
+  }
+  console.log(`PgBouncer ${version.text}`)
   await using server = await startPostgres({ bin })
   await using pgBouncer = await startPgBouncer(bouncer, server.url)
-  await report('pgbouncer', postgres, server.url, { PGBOUNCER_PORT: String(pgBouncer.port) })
+  await report(driver, postgres, server.url, { PGBOUNCER_PORT: String(pgBouncer.port) })
 }
 
 async function report(driver: string, postgres: string, databaseUrl?: string, env = {}): Promise<void> {

@@ -10,7 +10,7 @@ import {
 } from 'kysely-work-queues'
 import { withPreparedStatements } from 'kysely-work-queues/postgres'
 import pg from 'pg'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { urlOf } from '../../support/database-url.js'
 import { postgres, type TestDatabase } from '../../support/databases.js'
 
@@ -101,6 +101,21 @@ describe('withPreparedStatements', () => {
     expect((await getRunsInWorkQueue(db, queue.id)).runs).toHaveLength(1)
     expect(await getScheduledFlowRuns(db)).toHaveLength(1)
     expect((await claimRunsInWorkQueue(db, queue.id, { scheduledBefore: null })).runs).toHaveLength(1)
+  })
+
+  test('takes turns with another copy of the library on one pool', async () => {
+    vi.resetModules()
+    const copy = await import('kysely-work-queues')
+    const wrapper = await import('kysely-work-queues/postgres')
+    expect(copy.getRunsInWorkQueue).not.toBe(getRunsInWorkQueue)
+    const dialect = new PostgresDialect({ pool: wrapper.withPreparedStatements(pool) })
+    const other = new Kysely<WorkQueueTables>({ dialect })
+    const runs = [(await getRunsInWorkQueue(db, queue.id)).runs]
+    runs.push((await copy.getRunsInWorkQueue(other, queue.id)).runs)
+    await sql`discard all`.execute(other)
+    runs.push((await getRunsInWorkQueue(db, queue.id)).runs, (await copy.getRunsInWorkQueue(other, queue.id)).runs)
+    for (const found of runs) expect(found.map(({ id }) => id)).toEqual(runs[0]?.map(({ id }) => id))
+    expect(runs[0]).toHaveLength(1)
   })
 
   test('leaves the pool as it was, for whoever uses it beside', async () => {
