@@ -7,6 +7,7 @@ import {
   countWorkPools,
   createWorkPool,
   createWorkQueue,
+  ensureWorkPoolExists,
   ensureWorkQueueExists,
   readWorkPools,
   readWorkQueues,
@@ -102,6 +103,39 @@ describeOnDatabases(
       const created = await atOnce((db) => createWorkPool(db, { name: 'default-agent-pool' }))
       expect(created.filter((pool) => pool === 'WorkPoolExistsError')).toHaveLength(49)
       await expectOnePool(t, [])
+    })
+
+    test('ensureWorkQueueExists of ten names in one pool', async () => {
+      const { id: workPoolId } = await createWorkPool(t.db, { name: 'default-agent-pool' })
+      const ensured = await atOnce((db, n) => ensureWorkQueueExists(db, `q${n % 10}`, { workPoolId }))
+      const queues = await expectOnePool(
+        t,
+        fifty.map((n) => `q${n % 10}`),
+      )
+      const byName = new Map(queues.map((queue) => [queue.name, queue]))
+      expect(ensured).toEqual(fifty.map((n) => byName.get(`q${n % 10}`)))
+    })
+
+    test('ensureWorkPoolExists of one name', async () => {
+      const ensured = await atOnce((db) => ensureWorkPoolExists(db, { name: 'default-agent-pool' }))
+      await expectOnePool(t, [])
+      const [workPool] = await readWorkPools(t.db)
+      const isCreated = (one: (typeof ensured)[number]): boolean => typeof one !== 'string' && one.created
+      expect(ensured.filter(isCreated)).toEqual([{ workPool, created: true }])
+      expect(ensured.filter((one) => !isCreated(one))).toEqual(fifty.slice(1).map(() => ({ workPool, created: false })))
+    })
+
+    test('ensureWorkPoolExists, createWorkPool and ensureWorkQueueExists of the default pool', async () => {
+      const name = 'default-agent-pool'
+      const results = await atOnce(async (db, n): Promise<unknown> => {
+        if (n % 3 === 0) return await ensureWorkPoolExists(db, { name })
+        if (n % 3 === 1) return await createWorkPool(db, { name })
+        return await ensureWorkQueueExists(db, 'default')
+      })
+      await expectOnePool(t, [])
+      const created = results.filter((result) => typeof result === 'object' && result !== null && 'name' in result)
+      expect(results.filter((result) => typeof result === 'string' && result !== 'WorkPoolExistsError')).toEqual([])
+      expect(created.length).toBeGreaterThan(0)
     })
 
     test('createWorkQueue, ensureWorkQueueExists and createWorkPool, mixed', async () => {

@@ -6,6 +6,7 @@ import {
   createWorkQueue,
   deleteWorkPool,
   deleteWorkQueue,
+  ensureWorkPoolExists,
   ensureWorkQueueExists,
   markWorkPoolsNotReady,
   recordWorkerHeartbeat,
@@ -33,6 +34,12 @@ const agentQueues = async (make: Factory): Promise<void> => await poolOfQueues(m
 
 const create = (input: WorkQueueCreate) => async (db: Db) => (await createWorkQueue(db, input)).id
 const ensure = (name: string) => async (db: Db) => (await ensureWorkQueueExists(db, name)).id
+const ensureInPool = (name: string) => async (db: Db) =>
+  (await ensureWorkQueueExists(db, name, { workPoolId: pool })).id
+const ensurePool = async (db: Db): Promise<unknown> => {
+  const { workPool, created } = await ensureWorkPoolExists(db, { name: 'default-agent-pool' })
+  return { id: workPool.id, created }
+}
 const inPool = (name: string, priority?: number) => create({ name, workPoolId: pool, priority })
 const createNamed = (workQueueName: string) => async (db: Db) =>
   (await createFlowRuns(db, [{ name: `new of ${workQueueName}`, workQueueName }])).map((created) => created.workQueueId)
@@ -54,6 +61,13 @@ describeRaces('races of queues', {
       async (db) => (await createWorkPool(db, { name: 'default-agent-pool' })).defaultQueueId,
     ],
   },
+  'ensure and ensure in one pool': { arrange: poolOfQueues, calls: [ensureInPool('x'), ensureInPool('x')] },
+  'ensure in a pool and delete of the pool': {
+    arrange: poolOfQueues,
+    calls: [ensureInPool('x'), (db) => deleteWorkPool(db, pool)],
+  },
+  'ensure and ensure of a pool': { arrange: nothing, calls: [ensurePool, ensurePool] },
+  'ensure of a pool and of a queue in it': { arrange: nothing, calls: [ensurePool, ensure('etl')] },
   'delete and create of one name': { arrange: poolOfQueues, calls: [(db) => deleteWorkQueue(db, a), inPool('q0')] },
   'delete and create of runs': {
     arrange: poolOfQueues,

@@ -10,7 +10,7 @@ import {
 } from 'kysely-work-queues'
 import { expect, test } from 'vitest'
 import { describeOnDatabases } from '../support/describe-databases.js'
-import { allRows } from '../support/factory.js'
+import { allRows, testId } from '../support/factory.js'
 
 const now = new Date('2035-01-01T12:00:00.123Z')
 
@@ -89,5 +89,60 @@ describeOnDatabases('ensureWorkQueueExists', (t) => {
     expect(new Set(queues.map(({ id }) => id)).size).toBe(1)
     expect(await priorities()).toEqual({ etl: 1, default: 2 })
     expect(await countWorkPools(t.db)).toBe(1)
+  })
+
+  test('in a given pool, takes the first free priority, so that no other queue moves', async () => {
+    const workPoolId = await t.make.pool()
+    await t.make.queue({ name: 'low', priority: 3, work_pool_id: workPoolId })
+    const queue = await ensureWorkQueueExists(t.db, 'etl', { workPoolId, now })
+    expect(queue).toMatchObject({ name: 'etl', priority: 2, workPoolId, created: now, status: 'NOT_READY' })
+    expect(await readWorkQueue(t.db, queue.id)).toEqual(queue)
+    expect(await priorities()).toEqual({ default: 1, etl: 2, low: 3 })
+    expect((await ensureWorkQueueExists(t.db, 'more', { workPoolId })).priority).toBe(4)
+    expect(await countWorkPools(t.db)).toBe(1)
+  })
+
+  test('in a given pool, returns the queue of that name there, and of no other pool, and writes nothing', async () => {
+    const { id: elsewhere } = await createWorkQueue(t.db, { name: 'etl' })
+    const workPoolId = await t.make.pool()
+    const queue = await ensureWorkQueueExists(t.db, 'etl', { workPoolId })
+    expect(queue.id).not.toBe(elsewhere)
+    expect(queue.workPoolId).toBe(workPoolId)
+    await updateWorkQueue(t.db, queue.id, { isPaused: true })
+    const before = await allRows(t.database)
+    t.database.statements.length = 0
+    expect(await ensureWorkQueueExists(t.db, 'etl', { workPoolId: workPoolId.toUpperCase() })).toEqual(
+      await readWorkQueue(t.db, queue.id),
+    )
+    expect(t.database.statements.slice(0, -1)).toHaveLength(1)
+    expect(await allRows(t.database)).toEqual(before)
+  })
+
+  test('in a given pool, `default` is a name like any other', async () => {
+    const workPoolId = await t.make.pool()
+    const existing = await ensureWorkQueueExists(t.db, 'default', { workPoolId })
+    await updateWorkQueue(t.db, existing.id, { name: 'main' })
+    const queue = await ensureWorkQueueExists(t.db, 'default', { workPoolId })
+    expect(queue.id).not.toBe(existing.id)
+    expect(queue).toMatchObject({ name: 'default', priority: 2 })
+  })
+
+  test('refuses a pool that does not exist, and leaves the caller’s transaction usable', async () => {
+    const error = { name: 'WorkPoolNotFoundError', code: 'WORK_POOL_NOT_FOUND', id: testId(404) }
+    await expect(ensureWorkQueueExists(t.db, 'etl', { workPoolId: testId(404) })).rejects.toMatchObject(error)
+    await t.db.transaction().execute(async (trx) => {
+      await expect(ensureWorkQueueExists(trx, 'etl', { workPoolId: testId(404) })).rejects.toMatchObject(error)
+      await ensureWorkQueueExists(trx, 'etl')
+    })
+    expect(await priorities()).toEqual({ etl: 1, default: 2 })
+  })
+
+  test('many calls at once, in a given pool, all get the same queues', async () => {
+    const workPoolId = await t.make.pool()
+    const names = Array.from({ length: 20 }, (_, n) => `q${n % 4}`)
+    const queues = await Promise.all(names.map((name) => ensureWorkQueueExists(t.db, name, { workPoolId })))
+    expect(new Set(queues.map(({ id }) => id)).size).toBe(4)
+    expect(queues.map(({ name }) => name)).toEqual(names)
+    expect(Object.values(await priorities()).toSorted()).toEqual([1, 2, 3, 4, 5])
   })
 })

@@ -123,6 +123,18 @@ export const ofLocks: readonly Mutation[] = [
     fails: 'test/concurrency/races-of-queues.test.ts > at read committed > ensure and ensure, with no default pool yet',
   },
   {
+    file: 'src/work-queues/ensure-work-queue-exists.ts',
+    find: 'return (await find(transaction)) ?? (await insertWorkQueue',
+    replace: 'return (await insertWorkQueue',
+    fails: 'test/concurrency/races-of-queues.test.ts > at read committed > ensure and ensure in one pool',
+  },
+  {
+    file: 'src/work-pools/insert-or-find-work-pool.ts',
+    find: 'if (found !== undefined) return { found }',
+    replace: '',
+    fails: 'test/concurrency/races-of-queues.test.ts > at read committed > ensure and ensure of a pool',
+  },
+  {
     file: 'src/work-queues/update-work-queue.ts',
     find: 'if (patch.name !== undefined || patch.priority !== undefined) {',
     replace: 'if (patch.priority !== undefined) {',

@@ -35,6 +35,18 @@ export const ofWrites: readonly Mutation[] = [
     fails: 'test/contract/update-work-queue-status.test.ts > on SQLite in memory > leaves it',
   },
   {
+    file: 'src/work-queues/ensure-work-queue-exists.ts',
+    find: 'workPoolId, { name: queueName }, now',
+    replace: 'workPoolId, { name: queueName, priority: 1 }, now',
+    fails: 'test/contract/ensure-work-queue-exists.test.ts > on SQLite in memory > takes the first free priority',
+  },
+  {
+    file: 'src/work-pools/ensure-work-pool-exists.ts',
+    find: ': { workPool: ensured.found, created: false }',
+    replace: ': { workPool: ensured.found, created: true }',
+    fails: 'test/concurrency/races-of-queues.test.ts > at read committed > ensure and ensure of a pool',
+  },
+  {
     file: 'src/work-queues/delete-work-queue.ts',
     find: 'if (pool.defaultQueueId === workQueueId) throw new DefaultWorkQueueError(workQueueId)',
     replace: '',
@@ -54,7 +66,7 @@ export const ofWrites: readonly Mutation[] = [
     fails: 'test/contract/record-work-queue-polls.test.ts > on SQLite in memory > a paused queue does not become READY',
   },
   {
-    file: 'src/work-pools/create-default-work-pool.ts',
+    file: 'src/work-pools/insert-or-find-work-pool.ts',
     find: 'for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {',
     replace: 'for (;;) {',
     fails: 'test/concurrency/undoing-hosts.test.ts > no loop without a condition',

@@ -16,6 +16,7 @@ import {
   deleteWorker,
   deleteWorkPool,
   deleteWorkQueue,
+  ensureWorkPoolExists,
   ensureWorkQueueExists,
   explainFlowRun,
   explainWorkQueue,
@@ -93,12 +94,14 @@ export const writingCalls: Record<string, WritingCall> = {
     updateWorkQueue(db, a, { name: 'new', isPaused: true, priority: 3 }, { emitStatusChange: report }),
   deleteWorkQueue: (db) => deleteWorkQueue(db, a),
   'ensureWorkQueueExists, the default pool too': (db) => ensureWorkQueueExists(db, 'new'),
+  'ensureWorkQueueExists, in a pool': (db) => ensureWorkQueueExists(db, 'new', { workPoolId: pool }),
   'recordWorkQueuePolls, of one queue': (db) =>
     recordWorkQueuePolls(db, { polledWorkQueueIds: [a], readyWorkQueueIds: [] }),
   'recordWorkQueuePolls, of two queues': (db) =>
     recordWorkQueuePolls(db, { polledWorkQueueIds: [a, b], readyWorkQueueIds: [a] }),
   bulkUpdateWorkQueuePriorities: (db) => bulkUpdateWorkQueuePriorities(db, pool, { [a]: 3, [b]: 1 }),
   createWorkPool: (db) => createWorkPool(db, { name: 'new' }),
+  ensureWorkPoolExists: (db) => ensureWorkPoolExists(db, { name: 'new' }),
   'updateWorkPool, pause': (db, report) => updateWorkPool(db, pool, { isPaused: true }, { emitStatusChange: report }),
   deleteWorkPool: (db) => deleteWorkPool(db, pool),
   'recordWorkerHeartbeat, the first of a pool': (db, report) =>

@@ -101,7 +101,10 @@ export const mixedCalls: Record<string, MixedCall> = {
       concurrencyLimit: c.maybe(c.limit()),
     }),
   deleteWorkQueue: (db, c) => library.deleteWorkQueue(db, c.queue()),
-  ensureWorkQueueExists: (db, c) => library.ensureWorkQueueExists(db, c.below(4) === 0 ? 'default' : c.name('queue')),
+  ensureWorkQueueExists: (db, c) =>
+    library.ensureWorkQueueExists(db, c.below(4) === 0 ? 'default' : c.name('queue'), {
+      workPoolId: c.maybe(c.pool()),
+    }),
   recordWorkQueuePolls: (db, c) =>
     library.recordWorkQueuePolls(db, { polledWorkQueueIds: c.queues(), readyWorkQueueIds: c.queues() }),
   getRunsInWorkQueue: (db, c) => library.getRunsInWorkQueue(db, c.queue(), { limit: c.maybe(c.below(9)) }),
@@ -113,6 +116,7 @@ export const mixedCalls: Record<string, MixedCall> = {
   // Pools
   createWorkPool: (db, c) =>
     library.createWorkPool(db, { name: c.name('pool'), type: 'process', concurrencyLimit: c.limit() }),
+  ensureWorkPoolExists: (db, c) => library.ensureWorkPoolExists(db, { name: c.name('pool'), type: 'process' }),
   updateWorkPool: (db, c) =>
     library.updateWorkPool(db, c.pool(), {
       isPaused: c.maybe(c.below(4) === 0),

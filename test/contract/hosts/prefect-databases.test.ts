@@ -8,6 +8,7 @@ import {
   createWorkQueue,
   deleteWorkPool,
   deleteWorkQueue,
+  ensureWorkPoolExists,
   ensureWorkQueueExists,
   getRunsInWorkQueue,
   readFlowRuns,
@@ -48,6 +49,9 @@ async function walk(db: Kysely<WorkQueueTables>): Promise<unknown> {
   const tagged = await step(createWorkQueue(db, { name: 'tagged', priority: 1, filter, isPaused: true }, at(2)))
   await step(ensureWorkQueueExists(db, 'default', at(3)))
   await step(ensureWorkQueueExists(db, 'ensured', at(4)))
+  await step(ensureWorkPoolExists(db, { name: 'pool' }, at(4)))
+  await step(ensureWorkPoolExists(db, { name: 'ensured', type: 'process' }, at(4)))
+  await step(ensureWorkQueueExists(db, 'ensured', { workPoolId: pool.id, ...at(4) }))
   const inputs = [
     { workQueueId: etl.id, nextScheduledStartTime: addMinutes(now, 1), tags: ['a'], deploymentId: testId(1) },
     { workQueueName: 'etl', nextScheduledStartTime: now, idempotencyKey: 'k', parameters: { c_d: { eF: 1 } } },

@@ -58,7 +58,8 @@ const commands = fc.oneof(
   updateWorkQueue,
   updateWorkQueue,
   fc.record({ kind: kind('deleteWorkQueue'), queue: index }),
-  fc.record({ kind: kind('ensureWorkQueueExists'), name: queueName }),
+  fc.record({ kind: kind('ensureWorkQueueExists'), pool: rarely(index), name: queueName }),
+  fc.record({ kind: kind('ensureWorkPoolExists'), name: fc.constantFrom(...POOL_NAMES), isPaused: fc.boolean() }),
   fc.record({
     kind: kind('bulkUpdateWorkQueuePriorities'),
     pool: index,

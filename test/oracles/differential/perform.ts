@@ -8,6 +8,7 @@ import {
   deleteWorker,
   deleteWorkPool,
   deleteWorkQueue,
+  ensureWorkPoolExists,
   ensureWorkQueueExists,
   markLateFlowRuns,
   markWorkersOffline,
@@ -66,8 +67,12 @@ export async function perform(
       }
       case 'deleteWorkQueue':
         return await deleteWorkQueue(db, pick(queues, command.queue), { now })
-      case 'ensureWorkQueueExists':
-        return await ensureWorkQueueExists(db, command.name, { now })
+      case 'ensureWorkQueueExists': {
+        const workPoolId = command.pool === undefined ? undefined : pick(pools, command.pool)
+        return await ensureWorkQueueExists(db, command.name, { workPoolId, now })
+      }
+      case 'ensureWorkPoolExists':
+        return await ensureWorkPoolExists(db, { name: command.name, isPaused: command.isPaused }, { now })
       case 'bulkUpdateWorkQueuePriorities': {
         // Queues of other pools are among them, and are to be ignored.
         const asked = command.queues.map((queue, n) => [pick(queues, queue), command.priorities[n] ?? 1] as const)

@@ -109,6 +109,7 @@ export const workQueueRefusals: Refusals = {
   deleteWorkQueue: { id: [orAbsent(not.id), (db, id) => deleteWorkQueue(db, id)] },
   ensureWorkQueueExists: {
     name: [orAbsent(not.name), (db, name) => ensureWorkQueueExists(db, name)],
+    workPoolId: [orNull(not.id), (db, workPoolId) => ensureWorkQueueExists(db, 'new', { workPoolId })],
     now: [orNull(not.time), (db, now) => ensureWorkQueueExists(db, 'new', { now })],
     more: [not.known, (db, more) => ensureWorkQueueExists(db, 'new', { more } as object)],
   },

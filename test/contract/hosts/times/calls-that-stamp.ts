@@ -8,6 +8,7 @@ import {
   createWorkPool,
   createWorkQueue,
   deleteWorkQueue,
+  ensureWorkPoolExists,
   ensureWorkQueueExists,
   markLateFlowRuns,
   markWorkersOffline,
@@ -34,6 +35,10 @@ export const writes: Record<string, (t: Contract) => Promise<() => Promise<unkno
     async ({ db }) =>
     () =>
       createWorkQueue(db, { name: 'new' }),
+  ensureWorkPoolExists:
+    async ({ db }) =>
+    () =>
+      ensureWorkPoolExists(db, { name: 'new' }),
   ensureWorkQueueExists:
     async ({ db }) =>
     () =>
