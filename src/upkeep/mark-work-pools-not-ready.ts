@@ -9,7 +9,7 @@ import { selectWorkPools } from '../work-pools/select-work-pools.js'
 import { type WorkPoolStatusOptions, workPoolStatusShape } from '../work-pools/update-work-pool.js'
 import { type WorkPoolStatusChange, writeWorkPool } from '../work-pools/write-work-pool.js'
 import { hasOnlineWorker } from '../sql/workers.js'
-import { emitEach } from './emit-each.js'
+import { emitEach } from '../work-queues/emit-each.js'
 
 const optionsSchema = z.strictObject(workPoolStatusShape)
 

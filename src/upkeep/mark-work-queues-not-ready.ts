@@ -9,7 +9,7 @@ import { encodeTime } from '../model/values.js'
 import { type RequiredTables, type Session, write } from '../session.js'
 import { selectWorkQueues } from '../work-queues/select-work-queues.js'
 import type { EmitWorkQueueStatusChange } from '../work-queues/update-work-queue.js'
-import { emitEach } from './emit-each.js'
+import { emitEach } from '../work-queues/emit-each.js'
 
 /** Which work queues nobody polls any more. */
 export interface MarkWorkQueuesNotReadyOptions extends NowOption {

@@ -1,5 +1,11 @@
 import { addSeconds } from 'date-fns'
-import { readWorkQueue, recordWorkQueuePolls, type WorkQueue, type WorkQueueStatus } from 'kysely-work-queues'
+import {
+  type EmitWorkQueueStatusChange,
+  readWorkQueue,
+  recordWorkQueuePolls,
+  type WorkQueue,
+  type WorkQueueStatus,
+} from 'kysely-work-queues'
 import { expect, test } from 'vitest'
 import { describeOnDatabases } from '../support/describe-databases.js'
 import { allRows, testId } from '../support/factory.js'
@@ -112,5 +118,70 @@ describeOnDatabases('recordWorkQueuePolls', (t) => {
       ),
     )
     expect((await read(ids)).map((queue) => queue?.status)).toEqual(ids.map(() => 'READY'))
+  })
+
+  test('reports each queue that turned READY, by id, as it now is, and no other', async () => {
+    const ids = await makeQueues(['READY', 'NOT_READY', 'PAUSED', 'NOT_READY', 'NOT_READY'])
+    const [, first, paused, polled, second] = ids as [string, string, string, string, string]
+    const unpaused = await t.make.queue({ status: 'PAUSED', is_paused: false })
+    const reported: WorkQueue[] = []
+    const emitStatusChange: EmitWorkQueueStatusChange = (queue) => reported.push(queue)
+    const readyWorkQueueIds = [unpaused, second, first, paused, first, ids[0] ?? '', testId(404)]
+    await recordWorkQueuePolls(t.db, { polledWorkQueueIds: [polled], readyWorkQueueIds, emitStatusChange, now })
+    expect(reported).toEqual(await read([first, second, unpaused]))
+    expect(reported).toMatchObject([first, second, unpaused].map((id) => ({ id, status: 'READY', lastPolled: now })))
+    expect((await read([polled])).map((queue) => [queue?.status, queue?.lastPolled])).toEqual([['NOT_READY', now]])
+
+    await recordWorkQueuePolls(t.db, { polledWorkQueueIds: ids, readyWorkQueueIds: ids, emitStatusChange, now })
+    expect(reported.slice(3).map(({ id }) => id)).toEqual([polled])
+  })
+
+  test('of one queue, reports that it turned READY', async () => {
+    const [id = ''] = await makeQueues(['NOT_READY'])
+    const reported: string[] = []
+    const polls = {
+      polledWorkQueueIds: [id],
+      readyWorkQueueIds: [id],
+      emitStatusChange: (queue: WorkQueue) => reported.push(`${queue.id} ${queue.status}`),
+    }
+    await recordWorkQueuePolls(t.db, { ...polls, readyWorkQueueIds: [] })
+    expect(reported).toEqual([])
+    for (let n = 0; n < 2; n++) await recordWorkQueuePolls(t.db, polls)
+    expect(reported).toEqual([`${id} READY`])
+  })
+
+  test('reports after the commit, awaits each report, and throws the error of one only when all are made', async () => {
+    const [first = '', second = ''] = await makeQueues(['NOT_READY', 'NOT_READY'])
+    const seen: unknown[] = []
+    const failing = recordWorkQueuePolls(t.db, {
+      polledWorkQueueIds: [],
+      readyWorkQueueIds: [second, first],
+      // On one connection this would hang if the transaction were still open.
+      emitStatusChange: async ({ id }) => {
+        seen.push([id, ...(await read([first, second])).map((queue) => queue?.status)])
+        if (id === first) throw new Error('the bus is down')
+      },
+    })
+    await expect(failing).rejects.toThrow('the bus is down')
+    expect(seen).toEqual([
+      [first, 'READY', 'READY'],
+      [second, 'READY', 'READY'],
+    ])
+  })
+
+  test('many at once report each queue once', async () => {
+    const ids = await makeQueues(Array.from({ length: 6 }, () => 'NOT_READY' as const))
+    const servers = t.kind.dialect === 'postgres' ? [t.db, t.database.connect()] : [t.db]
+    const reported: string[] = []
+    await Promise.all(
+      Array.from({ length: 12 }, (_, n) =>
+        recordWorkQueuePolls(servers[n % servers.length] ?? t.db, {
+          polledWorkQueueIds: [],
+          readyWorkQueueIds: n % 2 === 0 ? ids : ids.toReversed().slice(0, 1),
+          emitStatusChange: ({ id }) => reported.push(id),
+        }),
+      ),
+    )
+    expect(reported.toSorted()).toEqual(ids)
   })
 })

@@ -22,7 +22,7 @@ export const ofWrites: readonly Mutation[] = [
     fails: 'test/contract/record-work-queue-polls.test.ts > on SQLite in memory > never sets an earlier time',
   },
   {
-    file: 'src/upkeep/emit-each.ts',
+    file: 'src/work-queues/emit-each.ts',
     find: 'errors.push(error)',
     replace: 'throw error',
     fails:
@@ -64,6 +64,18 @@ export const ofWrites: readonly Mutation[] = [
     find: 'and not queue.is_paused then',
     replace: 'then',
     fails: 'test/contract/record-work-queue-polls.test.ts > on SQLite in memory > a paused queue does not become READY',
+  },
+  {
+    file: 'src/work-queues/record-work-queue-polls.ts',
+    find: " and queue.status <> 'READY' and not queue.is_paused",
+    replace: ' and not queue.is_paused',
+    fails: 'test/contract/record-work-queue-polls.test.ts > on SQLite in memory > turned READY, by id',
+  },
+  {
+    file: 'src/work-queues/record-work-queue-polls.ts',
+    find: 'if (!isTold && (ids.length === 1',
+    replace: 'if ((ids.length === 1',
+    fails: 'test/contract/record-work-queue-polls.test.ts > on SQLite in memory > of one queue, reports',
   },
   {
     file: 'src/work-pools/insert-or-find-work-pool.ts',

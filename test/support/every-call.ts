@@ -53,7 +53,8 @@ import { type Factory, testId } from './factory.js'
 /** Makes a call that changes rows. What the call reports by `emitStatusChange` goes to `report`. */
 export type WritingCall = (db: Kysely<WorkQueueTables>, report: (change: unknown) => void) => Promise<unknown>
 
-const [pool, idle, a, b, scheduled, pending, ended] = [1, 2, 3, 4, 5, 6, 12].map((n) => testId(n)) as [
+const [pool, idle, a, b, scheduled, pending, ended, sleeping] = [1, 2, 3, 4, 5, 6, 12, 13].map((n) => testId(n)) as [
+  string,
   string,
   string,
   string,
@@ -65,7 +66,7 @@ const [pool, idle, a, b, scheduled, pending, ended] = [1, 2, 3, 4, 5, 6, 12].map
 const long = new Date('2020-01-01T00:00:00Z')
 const since = new Date('2021-01-01T00:00:00Z')
 
-/** Rows of which each call changes some: a READY pool with a silent worker, a NOT_READY one, two queues, runs that are due or PENDING. */
+/** Rows of which each call changes some: a READY pool with a silent worker, a NOT_READY one, three queues, runs that are due or PENDING. */
 export async function makeWorld(make: Factory): Promise<void> {
   await make.pool({ id: pool, name: 'pool', status: 'READY', concurrency_limit: 7 })
   await make.pool({ id: idle, name: 'idle', status: 'NOT_READY' })
@@ -75,6 +76,7 @@ export async function makeWorld(make: Factory): Promise<void> {
   const inPool = { work_pool_id: pool, status: 'READY', last_polled: long }
   await make.queue({ id: a, name: 'a', priority: 2, concurrency_limit: 5, ...inPool })
   await make.queue({ id: b, name: 'b', priority: 3, ...inPool })
+  await make.queue({ id: sleeping, name: 'sleeping', priority: 2, work_pool_id: idle, status: 'NOT_READY' })
   const due = { next_scheduled_start_time: long, state_timestamp: long }
   await make.runs([
     { id: scheduled, work_queue_id: a, ...due },
@@ -99,6 +101,8 @@ export const writingCalls: Record<string, WritingCall> = {
     recordWorkQueuePolls(db, { polledWorkQueueIds: [a], readyWorkQueueIds: [] }),
   'recordWorkQueuePolls, of two queues': (db) =>
     recordWorkQueuePolls(db, { polledWorkQueueIds: [a, b], readyWorkQueueIds: [a] }),
+  'recordWorkQueuePolls, that reports': (db, report) =>
+    recordWorkQueuePolls(db, { polledWorkQueueIds: [a], readyWorkQueueIds: [sleeping], emitStatusChange: report }),
   bulkUpdateWorkQueuePriorities: (db) => bulkUpdateWorkQueuePriorities(db, pool, { [a]: 3, [b]: 1 }),
   createWorkPool: (db) => createWorkPool(db, { name: 'new' }),
   ensureWorkPoolExists: (db) => ensureWorkPoolExists(db, { name: 'new' }),

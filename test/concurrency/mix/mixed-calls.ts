@@ -106,7 +106,11 @@ export const mixedCalls: Record<string, MixedCall> = {
       workPoolId: c.maybe(c.pool()),
     }),
   recordWorkQueuePolls: (db, c) =>
-    library.recordWorkQueuePolls(db, { polledWorkQueueIds: c.queues(), readyWorkQueueIds: c.queues() }),
+    library.recordWorkQueuePolls(db, {
+      polledWorkQueueIds: c.queues(),
+      readyWorkQueueIds: c.queues(),
+      emitStatusChange: c.maybe(() => {}),
+    }),
   getRunsInWorkQueue: (db, c) => library.getRunsInWorkQueue(db, c.queue(), { limit: c.maybe(c.below(9)) }),
   readWorkQueue: (db, c) => library.readWorkQueue(db, c.queue()),
   readWorkQueueByName: (db, c) => library.readWorkQueueByName(db, c.name('queue')),

@@ -14,6 +14,7 @@ import {
   readWorkQueue,
   readWorkQueues,
   recordWorkerHeartbeat,
+  recordWorkQueuePolls,
   setFlowRunState,
   updateWorkPool,
   updateWorkQueue,
@@ -206,6 +207,10 @@ describeOnDatabases('calls made at once on one transaction', (t) => {
     recordWorkerHeartbeat: async (trx, emitStatusChange) => {
       const pool = await createWorkPool(trx, { name: 'new', type: 'process' })
       return await recordWorkerHeartbeat(trx, pool.id, 'worker', { emitStatusChange })
+    },
+    recordWorkQueuePolls: async (trx, emitStatusChange) => {
+      const { id } = await createWorkQueue(trx, { name: 'new' })
+      return await recordWorkQueuePolls(trx, { polledWorkQueueIds: [], readyWorkQueueIds: [id], emitStatusChange })
     },
     markWorkPoolsNotReady: (trx, emitStatusChange) => markWorkPoolsNotReady(trx, { emitStatusChange }),
     markWorkQueuesNotReady: (trx, emitStatusChange) =>

@@ -81,7 +81,7 @@ export async function perform(
       case 'recordWorkQueuePolls': {
         const polledWorkQueueIds = command.polled.map((queue) => pick(queues, queue))
         const readyWorkQueueIds = command.ready.map((queue) => pick(queues, queue))
-        return await recordWorkQueuePolls(db, { polledWorkQueueIds, readyWorkQueueIds, now })
+        return await recordWorkQueuePolls(db, { polledWorkQueueIds, readyWorkQueueIds, emitStatusChange, now })
       }
       case 'createFlowRun': {
         const { workQueueName, start, tags } = command

@@ -146,6 +146,11 @@ export const workQueueRefusals: Refusals = {
       orNull(not.id),
       (db, id, { queue }) => recordWorkQueuePolls(db, { polledWorkQueueIds: [queue], readyWorkQueueIds: [id] }),
     ],
+    emitStatusChange: [
+      orNull(not.callback),
+      (db, emitStatusChange, { queue }) =>
+        recordWorkQueuePolls(db, { polledWorkQueueIds: [queue], readyWorkQueueIds: [], emitStatusChange }),
+    ],
     now: [
       orNull(not.time),
       (db, now, { queue }) => recordWorkQueuePolls(db, { polledWorkQueueIds: [queue], readyWorkQueueIds: [], now }),
