@@ -143,6 +143,6 @@ describeOnDatabases('ensureWorkQueueExists', (t) => {
     const queues = await Promise.all(names.map((name) => ensureWorkQueueExists(t.db, name, { workPoolId })))
     expect(new Set(queues.map(({ id }) => id)).size).toBe(4)
     expect(queues.map(({ name }) => name)).toEqual(names)
-    expect(Object.values(await priorities()).toSorted()).toEqual([1, 2, 3, 4, 5])
+    expect(new Set(Object.values(await priorities()))).toEqual(new Set([1, 2, 3, 4, 5]))
   })
 })

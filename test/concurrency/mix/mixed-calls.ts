@@ -120,7 +120,7 @@ export const mixedCalls: Record<string, MixedCall> = {
   // Pools
   createWorkPool: (db, c) =>
     library.createWorkPool(db, { name: c.name('pool'), type: 'process', concurrencyLimit: c.limit() }),
-  ensureWorkPoolExists: (db, c) => library.ensureWorkPoolExists(db, { name: c.name('pool'), type: 'process' }),
+  ensureWorkPoolExists: (db, c) => library.ensureWorkPoolExists(db, { name: c.name('ensured'), type: 'process' }),
   updateWorkPool: (db, c) =>
     library.updateWorkPool(db, c.pool(), {
       isPaused: c.maybe(c.below(4) === 0),

@@ -49,8 +49,7 @@ async function walk(db: Kysely<WorkQueueTables>): Promise<unknown> {
   const tagged = await step(createWorkQueue(db, { name: 'tagged', priority: 1, filter, isPaused: true }, at(2)))
   await step(ensureWorkQueueExists(db, 'default', at(3)))
   await step(ensureWorkQueueExists(db, 'ensured', at(4)))
-  await step(ensureWorkPoolExists(db, { name: 'pool' }, at(4)))
-  await step(ensureWorkPoolExists(db, { name: 'ensured', type: 'process' }, at(4)))
+  for (const name of ['pool', 'new']) await step(ensureWorkPoolExists(db, { name, type: 'process' }, at(4)))
   await step(ensureWorkQueueExists(db, 'ensured', { workPoolId: pool.id, ...at(4) }))
   const inputs = [
     { workQueueId: etl.id, nextScheduledStartTime: addMinutes(now, 1), tags: ['a'], deploymentId: testId(1) },
@@ -82,8 +81,7 @@ async function walk(db: Kysely<WorkQueueTables>): Promise<unknown> {
   return numbered(seen)
 }
 
-function numbered(value: unknown): unknown {
-  const numbers = new Map<string, number>()
+function numbered(value: unknown, numbers = new Map<string, number>()): unknown {
   const text = JSON.stringify(value).replace(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, (id) => {
     numbers.set(id, numbers.get(id) ?? numbers.size)
     return `#${numbers.get(id)}`
