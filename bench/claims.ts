@@ -1,6 +1,6 @@
 import { cpus, totalmem } from 'node:os'
 import { formatISO } from 'date-fns'
-import { measureClaims } from './sections/claims.js'
+import { measureClaims } from './sections/claims-on-postgres.js'
 import { measureClaimsOnSqlite } from './sections/claims-on-sqlite.js'
 import { measureThroughputs } from './sections/throughput.js'
 import { startPostgres } from './support/bench-databases.js'

@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import type { ProductCall } from './products/call.js'
 import { changes } from './products/changes.js'
 import { reads } from './products/reads.js'
-import { createProductWorld, type ProductWorld } from './products/world.js'
+import { createProductWorld, type ProductWorld } from './products/product-world.js'
 import { type BenchDatabase, type Server, startPostgres, startSqlite } from './support/bench-databases.js'
 import { progress } from './support/measure.js'
 

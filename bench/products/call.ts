@@ -1,4 +1,4 @@
-import type { ProductWorld } from './world.js'
+import type { ProductWorld } from './product-world.js'
 
 /** A call whose lists and tables grow together. */
 export interface ProductCall {

@@ -18,7 +18,7 @@ import {
   updateWorkQueue,
 } from 'kysely-work-queues'
 import { all, type ProductCall } from './call.js'
-import { now } from './world.js'
+import { now } from './product-world.js'
 
 /** Polls, and what changes rows. */
 export const changes: readonly ProductCall[] = [

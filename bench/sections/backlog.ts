@@ -13,7 +13,7 @@ import {
 import type { BenchDatabase } from '../support/bench-databases.js'
 import { measure, progress, type Timed, timeOf } from '../support/measure.js'
 import { countText, type Goal, ms, ratioText, table } from '../support/report.js'
-import { now, type Place, type PlaceName, PLACES, type World } from '../support/world.js'
+import { now, type Place, type PlaceName, PLACES, type World } from '../support/backlog-world.js'
 
 /** Runs that a call has to do with, for it to be undone. */
 type Touched = readonly Pick<FlowRun, 'id'>[]

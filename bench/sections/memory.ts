@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { getRunsInWorkQueue } from 'kysely-work-queues'
 import { countText, type Goal, ratioText, table } from '../support/report.js'
-import { now, type World } from '../support/world.js'
+import { now, type World } from '../support/backlog-world.js'
 
 const CALLS = 20
 

@@ -3,7 +3,7 @@ import { addPrefectIndexes, type BenchDatabase, type Server } from '../support/b
 import { measure, progress, type Timed, timeOf } from '../support/measure.js'
 import { countText, ms, ratioText, table } from '../support/report.js'
 import { analyze } from '../support/seed.js'
-import { createWorld, now, type World } from '../support/world.js'
+import { createWorld, now, type World } from '../support/backlog-world.js'
 
 /** Times polls on Prefect's own tables, without our indexes and then with them. */
 export async function measurePrefect(server: Server, size: number): Promise<string> {

@@ -3,7 +3,7 @@ import type { BenchDatabase, Server } from '../support/bench-databases.js'
 import { measure, timeOf } from '../support/measure.js'
 import { type Goal, ms, ratioText, table } from '../support/report.js'
 import { analyze, seedRuns, withoutIndexes } from '../support/seed.js'
-import { now } from '../support/world.js'
+import { now } from '../support/backlog-world.js'
 
 const QUEUES = 1_000
 

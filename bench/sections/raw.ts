@@ -3,7 +3,7 @@ import { getRunsInWorkQueue, getScheduledFlowRuns, type WorkQueueTables } from '
 import type { BenchDatabase } from '../support/bench-databases.js'
 import { measure, type Timed, timeOf } from '../support/measure.js'
 import { countText, type Goal, ms, ratioText, table } from '../support/report.js'
-import { now, type World } from '../support/world.js'
+import { now, type World } from '../support/backlog-world.js'
 
 type Db = Kysely<WorkQueueTables>
 

@@ -1,10 +1,10 @@
 import type { Server } from '../support/bench-databases.js'
 import { progress } from '../support/measure.js'
-import { installPgBoss } from '../support/pg-boss.js'
+import { installPgBoss } from '../support/install-pg-boss.js'
 import { type Goal, ratioText, table } from '../support/report.js'
 import { analyze } from '../support/seed.js'
 import { BATCH, GRAPHILE_WORKER, type MakeTaker, OURS, prepared, TAKERS } from '../support/takers.js'
-import { measureThroughput } from '../support/throughput.js'
+import { measureThroughput } from '../support/measure-throughput.js'
 
 const CLAIMERS = [1, 8, 32] as const
 const MEASURED = [

@@ -14,7 +14,7 @@ import { withPreparedStatements } from 'kysely-work-queues/postgres'
 import pg from 'pg'
 import type { BenchDatabase } from './bench-databases.js'
 import { seedHistory, seedRuns } from './seed.js'
-import { now } from './world.js'
+import { now } from './backlog-world.js'
 
 /** Something that takes jobs of a queue, ten at a time: a peer, or ourselves. */
 export interface Taker extends AsyncDisposable {

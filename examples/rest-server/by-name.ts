@@ -9,7 +9,7 @@ import {
   type WorkQueue,
   type WorkQueueTables,
 } from 'kysely-work-queues'
-import { found, orNothing } from './errors.js'
+import { found, orNothing } from './answer-error.js'
 
 export async function findPool(db: Kysely<WorkQueueTables>, name: string): Promise<WorkPool> {
   return found(await orNothing(readWorkPoolByName(db, name)), `Work pool "${name}" not found.`)

@@ -4,7 +4,7 @@ import { countFlowRuns, type FlowRunFilter, readFlowRun, readFlowRuns, type Work
 import { STATE_TYPES } from 'kysely-work-queues/rules'
 import { z } from 'zod'
 import { page, readOptions, timeSchema } from './body.js'
-import { found } from './errors.js'
+import { found } from './answer-error.js'
 import { isObject } from './keys.js'
 import { ID, idOf, toUuid } from './path.js'
 import { runToJson } from './to-json.js'

@@ -21,7 +21,7 @@ import {
 } from 'kysely-work-queues'
 import { z } from 'zod'
 import { filterFromJson, fromJson, page, pageNumber, readBody, readOptions, times } from './body.js'
-import { found, orNothing } from './errors.js'
+import { found, orNothing } from './answer-error.js'
 import { ID, idOf } from './path.js'
 import { queueToJson, runToJson, slotToJson } from './to-json.js'
 

@@ -4,7 +4,7 @@ import { deleteWorker, readWorkers, recordWorkerHeartbeat, type WorkQueueTables 
 import { z } from 'zod'
 import { page, readOptions } from './body.js'
 import { findPool } from './by-name.js'
-import { found, orNothing } from './errors.js'
+import { found, orNothing } from './answer-error.js'
 import { workerToJson } from './to-json.js'
 
 const heartbeatBody = z.object({ name: z.string(), heartbeat_interval_seconds: z.int().nullish() })

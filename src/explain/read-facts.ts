@@ -13,7 +13,7 @@ import {
 } from '../sql/active-runs.js'
 import type { Condition } from '../sql/lists.js'
 import { isMemberById, membership } from '../sql/runs.js'
-import { readHasOnlineWorker } from '../sql/workers.js'
+import { readHasOnlineWorker } from '../sql/online-workers.js'
 import type { WorkPool } from '../model/work-pool.js'
 import type { WorkQueue } from '../model/work-queue.js'
 import type { Scope } from '../session.js'

@@ -5,7 +5,7 @@ import type { Dialect } from '../model/dialect.js'
 import type { Scope } from '../session.js'
 import type { Parameter } from '../sql/cached-statement.js'
 import { justAfter, normalized, timeOfWriting } from '../sql/clock.js'
-import { enterState, nextStart, WAITING } from '../sql/enter-state.js'
+import { enterState, nextStart, WAITING } from '../sql/enter-state-in-sql.js'
 import { and, type Condition, isOneOf } from '../sql/lists.js'
 
 // The statements of `changeStates`. All changes travel as one JSON object, by the ids of their runs, so that

@@ -2,7 +2,7 @@ import type SQLite from 'better-sqlite3'
 import { Kysely, SqliteDialect } from 'kysely'
 import { migrations } from '../migrations.js'
 import type { WorkQueueTables } from '../model/tables.js'
-import { TestDriverMissingError } from './errors.js'
+import { TestDriverMissingError } from './test-driver-missing-error.js'
 
 const DRIVER = 'better-sqlite3'
 

@@ -44,4 +44,4 @@ export type {
 export type { Seconds } from './simulation/random.js'
 
 // Errors
-export { TestDriverMissingError } from './errors.js'
+export { TestDriverMissingError } from './test-driver-missing-error.js'

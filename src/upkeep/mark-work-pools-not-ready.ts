@@ -8,7 +8,7 @@ import { type RequiredTables, type Scope, type Session, write } from '../session
 import { selectWorkPools } from '../work-pools/select-work-pools.js'
 import { type WorkPoolStatusOptions, workPoolStatusShape } from '../work-pools/update-work-pool.js'
 import { type WorkPoolStatusChange, writeWorkPool } from '../work-pools/write-work-pool.js'
-import { hasOnlineWorker } from '../sql/workers.js'
+import { hasOnlineWorker } from '../sql/online-workers.js'
 import { emitEach } from '../work-queues/emit-each.js'
 
 const optionsSchema = z.strictObject(workPoolStatusShape)

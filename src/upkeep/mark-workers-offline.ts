@@ -5,7 +5,7 @@ import { decode, selection } from '../model/columns.js'
 import { workerColumns } from '../model/worker.js'
 import { timeOfStatement } from '../sql/clock.js'
 import { hasAnyId, inOrder } from '../sql/lists.js'
-import { isOnline } from '../sql/workers.js'
+import { isOnline } from '../sql/online-workers.js'
 import type { Worker } from '../model/worker.js'
 import { type RequiredTables, type Scope, type Session, write } from '../session.js'
 

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { check, idSchema } from '../model/checks.js'
 import { closeGate, lockWorkers, lockWorkPool, lockWorkQueues } from '../locks.js'
 import { type RequiredTables, type Session, write } from '../session.js'
-import { readPriorities } from '../sql/priorities.js'
+import { readPriorities } from '../sql/queue-priorities.js'
 
 /**
  * Deletes a work pool, with its queues and workers. Its runs keep existing, with `workQueueId` null.

@@ -8,7 +8,7 @@ import { callbackSchema, check, idSchema, type NowOption, nowShape } from '../mo
 import { type WorkPoolUpdate, workPoolUpdateSchema } from '../model/work-pool.js'
 import type { WorkPool } from '../model/work-pool.js'
 import { type RequiredTables, type Scope, type Session, write } from '../session.js'
-import { readHasOnlineWorker } from '../sql/workers.js'
+import { readHasOnlineWorker } from '../sql/online-workers.js'
 import { selectWorkPools } from './select-work-pools.js'
 import { type EmitWorkPoolStatusChange, writeWorkPool } from './write-work-pool.js'
 

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { lockWorkPool, lockWorkQueues } from '../locks.js'
 import { check, idSchema, type NowOption, nowOptionSchema, prioritySchema } from '../model/checks.js'
 import { type RequiredTables, type Session, write } from '../session.js'
-import { readPriorities, rebalance, writePriorities } from '../sql/priorities.js'
+import { readPriorities, rebalance, writePriorities } from '../sql/queue-priorities.js'
 
 const newPrioritiesSchema = z
   .record(z.string(), prioritySchema)

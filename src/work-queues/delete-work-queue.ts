@@ -3,7 +3,7 @@ import { DefaultWorkQueueError } from '../errors.js'
 import { closeGate, lockWorkPoolOfQueue, lockWorkQueues } from '../locks.js'
 import { check, idSchema, type NowOption, nowOptionSchema } from '../model/checks.js'
 import { type RequiredTables, type Session, write } from '../session.js'
-import { readPriorities, rebalance, writePriorities } from '../sql/priorities.js'
+import { readPriorities, rebalance, writePriorities } from '../sql/queue-priorities.js'
 
 /**
  * Deletes a work queue. Its runs keep existing, with `workQueueId` null; its priority is free. On PostgreSQL

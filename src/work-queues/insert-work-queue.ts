@@ -11,7 +11,7 @@ import { decodeTime, timeAsText } from '../model/values.js'
 import type { Scope } from '../session.js'
 import { timeOfStatement } from '../sql/clock.js'
 import { lockWorkQueues } from '../locks.js'
-import { readPriorities, rebalance, writePriorities } from '../sql/priorities.js'
+import { readPriorities, rebalance, writePriorities } from '../sql/queue-priorities.js'
 
 /**
  * Inserts a work queue into a locked pool and moves the queues in its way.

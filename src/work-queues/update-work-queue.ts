@@ -13,7 +13,7 @@ import { readClock, timeOfStatement } from '../sql/clock.js'
 import { type RequiredTables, type Scope, type Session, write } from '../session.js'
 import { toQueueFilter } from './insert-work-queue.js'
 import { or } from '../sql/lists.js'
-import { readPriorities, rebalance, writePriorities } from '../sql/priorities.js'
+import { readPriorities, rebalance, writePriorities } from '../sql/queue-priorities.js'
 import { findWorkQueue } from './select-work-queues.js'
 
 /** Is told of a queue whose status was written, with the queue as it now is. */

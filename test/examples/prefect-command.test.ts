@@ -15,7 +15,7 @@ import {
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { postgres, sqliteMemory } from '../support/databases.js'
 import { describeOnDatabases } from '../support/describe-databases.js'
-import { startServer, type TestServer } from './serve.js'
+import { startServer, type TestServer } from './serve-example.js'
 
 // Prefect's own command line against the example's server. Runs where `PREFECT_COMMAND` names the command, as it does in
 // `npm run test:prefect`.

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { postgres, sqliteMemory } from '../support/databases.js'
 import { describeOnDatabases } from '../support/describe-databases.js'
 import { testId } from '../support/factory.js'
-import { startServer } from './serve.js'
+import { startServer } from './serve-example.js'
 
 describeOnDatabases(
   'flow runs of the example of a REST server',

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { postgres, sqliteMemory } from '../support/databases.js'
 import { describeOnDatabases } from '../support/describe-databases.js'
 import { testId } from '../support/factory.js'
-import { serveEach } from './serve.js'
+import { serveEach } from './serve-example.js'
 
 // Paths as Prefect's clients send them: names, ids and methods.
 

@@ -1,6 +1,6 @@
 import { addMilliseconds } from 'date-fns/addMilliseconds'
 import type { RequiredTables, Session } from '../../session.js'
-import type { CheckedOptions } from './checks.js'
+import type { CheckedOptions } from './options-schema.js'
 import { claimRuns, type FoundRun, pollRuns, type Target } from './find-runs.js'
 
 /** Finds runs for pollers, by claims or by polls. */

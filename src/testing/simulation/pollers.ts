@@ -1,4 +1,4 @@
-import type { CheckedOptions } from './checks.js'
+import type { CheckedOptions } from './options-schema.js'
 import type { Target } from './find-runs.js'
 import type { Random, Seconds } from './random.js'
 import { findPool, findQueue, type World } from './world.js'

@@ -16,7 +16,7 @@ import { ensureWorkQueueExists } from '../../work-queues/ensure-work-queue-exist
 import { readWorkQueueByName } from '../../work-queues/read-work-queue-by-name.js'
 import { readWorkQueues } from '../../work-queues/read-work-queues.js'
 import { updateWorkQueue } from '../../work-queues/update-work-queue.js'
-import type { CheckedOptions } from './checks.js'
+import type { CheckedOptions } from './options-schema.js'
 import type { SimulatedPool, SimulatedQueue } from './options.js'
 import type { Random } from './random.js'
 

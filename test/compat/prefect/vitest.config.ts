@@ -6,7 +6,7 @@ export default defineConfig({
   ...(base.resolve && { resolve: base.resolve }),
   test: {
     include: ['test/compat/prefect/*.check.ts', 'test/examples/prefect-command.test.ts'],
-    globalSetup: ['test/support/global-setup.ts', 'test/compat/prefect/global-setup.ts'],
+    globalSetup: ['test/support/global-setup.ts', 'test/compat/prefect/start-prefect.ts'],
     fileParallelism: false,
     // Each command of Prefect's is a Python process, which takes seconds to start.
     testTimeout: 300_000,

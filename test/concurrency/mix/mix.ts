@@ -10,7 +10,8 @@ import {
 } from 'kysely-work-queues'
 import pg from 'pg'
 import type { IsolationLevel } from '../processes/claimers.js'
-import { isDeadlock, isRetryable, random, type Random } from '../random.js'
+import { randomBelow, type RandomBelow } from '../../support/random-below.js'
+import { isDeadlock, isRetryable } from '../conflicts.js'
 import { Choose, type Known, type MixedCall, mixedCalls, tick } from './mixed-calls.js'
 
 export interface MixOptions {
@@ -64,7 +65,7 @@ export async function mix(options: MixOptions): Promise<MixResult> {
     // A server that is stopped may tell a connection that is being closed; without a listener, that ends the process.
     pool.on('error', () => {})
     const host = new Kysely<WorkQueueTables>({ dialect: new PostgresDialect({ pool }) })
-    const below = random(seed + 7919 * n)
+    const below = randomBelow(seed + 7919 * n)
     const attempt = async (name: string, call: MixedCall): Promise<boolean> => {
       const choose = new Choose(below, known)
       try {
@@ -78,7 +79,7 @@ export async function mix(options: MixOptions): Promise<MixResult> {
     }
     for (let round = 0; round === 0 || !end.aborted; round++) {
       // In every second round each session makes the calls in an order of its own; else all make the same ones at a time.
-      const order = round % 2 === 0 ? random(seed + round) : below
+      const order = round % 2 === 0 ? randomBelow(seed + round) : below
       for (const [name, call] of shuffle([...Object.entries(mixedCalls), ['a tick', tick] as const], order)) {
         let isOver = round > 0 && end.aborted
         while (!isOver) isOver = await attempt(name, call)
@@ -102,7 +103,7 @@ function isSettled(result: MixResult, name: string, error: unknown): boolean {
   return !isRetryable(error)
 }
 
-function shuffle<T>(values: readonly T[], below: Random): T[] {
+function shuffle<T>(values: readonly T[], below: RandomBelow): T[] {
   const shuffled = [...values]
   for (let n = shuffled.length - 1; n > 0; n--) {
     const other = below(n + 1)

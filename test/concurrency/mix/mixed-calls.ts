@@ -4,7 +4,7 @@ import * as library from 'kysely-work-queues'
 import type { WorkQueueTables } from 'kysely-work-queues'
 import { STATE_TYPES } from 'kysely-work-queues/rules'
 import { testId } from '../../support/factory.js'
-import type { Random } from '../random.js'
+import type { RandomBelow } from '../../support/random-below.js'
 
 /** Ids of rows that were there a moment ago. */
 export interface Known {
@@ -18,10 +18,10 @@ export type MixedCall = (db: Kysely<WorkQueueTables>, choose: Choose) => Promise
 
 /** Chooses what a call is about. A row may be gone by then. */
 export class Choose {
-  readonly below: Random
+  readonly below: RandomBelow
   readonly #known: Known
 
-  constructor(below: Random, known: Known) {
+  constructor(below: RandomBelow, known: Known) {
     this.below = below
     this.#known = known
   }

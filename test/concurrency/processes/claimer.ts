@@ -12,7 +12,8 @@ import {
   type WorkQueueTables,
 } from 'kysely-work-queues'
 import pg from 'pg'
-import { isDeadlock, isRetryable, random } from '../random.js'
+import { randomBelow } from '../../support/random-below.js'
+import { isDeadlock, isRetryable } from '../conflicts.js'
 import type { ClaimerCounts, ClaimerSettings } from './claimers.js'
 
 // A claimer as a process of its own: is told to go, claims runs, starts them and finishes them, until it is told to stop or kills
@@ -21,7 +22,7 @@ import type { ClaimerCounts, ClaimerSettings } from './claimers.js'
 const { url, isolation, workPoolIds, workQueueIds, journal, seed, death } = JSON.parse(
   process.argv[2] ?? '',
 ) as ClaimerSettings
-const below = random(seed)
+const below = randomBelow(seed)
 const notes = openSync(journal, 'a')
 
 let statements = 0

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { random, type Random } from '../random.js'
+import { randomBelow, type RandomBelow } from '../../support/random-below.js'
 
 export type IsolationLevel = 'read committed' | 'repeatable read' | 'serializable'
 
@@ -47,7 +47,7 @@ export class Claimers {
   readonly errors: string[] = []
   kills = 0
   readonly #options: ClaimersOptions
-  readonly #below: Random
+  readonly #below: RandomBelow
   readonly #processes = new Set<ChildProcess>()
   /** Those that are not let go yet. */
   readonly #waiting = new Set<ChildProcess>()
@@ -57,7 +57,7 @@ export class Claimers {
 
   constructor(options: ClaimersOptions) {
     this.#options = options
-    this.#below = random(options.seed)
+    this.#below = randomBelow(options.seed)
     for (let n = 0; n < options.claimers; n++) this.#start()
   }
 

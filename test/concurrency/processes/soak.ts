@@ -12,7 +12,7 @@ import {
   setFlowRunState,
   type WorkQueueTables,
 } from 'kysely-work-queues'
-import { isRetryable } from '../random.js'
+import { isRetryable } from '../conflicts.js'
 import { audit, type Limit, observe, readHistory } from './audit.js'
 import { bundleClaimer } from './bundle-claimer.js'
 import { Claimers, type ClaimersOptions, type IsolationLevel } from './claimers.js'

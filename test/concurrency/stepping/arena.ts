@@ -6,7 +6,7 @@ import { postgres, sqliteFile, type TestDatabase } from '../../support/databases
 import { type Factory, factory } from '../../support/factory.js'
 import { urlOf } from '../../support/database-url.js'
 import type { IsolationLevel } from '../processes/claimers.js'
-import { SteppedSession } from './session.js'
+import { SteppedSession } from './stepped-session.js'
 
 /** A database that many interleavings run on, each from the same rows. */
 export interface Arena extends AsyncDisposable {

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { WorkQueueTables } from 'kysely-work-queues'
-import { random } from '../random.js'
-import type { Ending, SteppedSession } from './session.js'
+import { randomBelow } from '../../support/random-below.js'
+import type { Ending, SteppedSession } from './stepped-session.js'
 
 /** One of the calls of a race. */
 export type Call = (db: Kysely<WorkQueueTables>) => Promise<unknown>
@@ -33,7 +33,7 @@ export function interrupting(places: readonly number[], steps: number): Schedule
 
 /** The sessions take their steps at random, always the same for the same seed. */
 export function shuffled(seed: number): Schedule {
-  const below = random(seed)
+  const below = randomBelow(seed)
   return (able) => able[below(able.length)] ?? 0
 }
 

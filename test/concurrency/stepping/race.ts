@@ -3,11 +3,11 @@ import type { WorkQueueTables } from 'kysely-work-queues'
 import { expect } from 'vitest'
 import type { Factory } from '../../support/factory.js'
 import type { IsolationLevel } from '../processes/claimers.js'
-import { isDeadlock, isRetryable } from '../random.js'
+import { isDeadlock, isRetryable } from '../conflicts.js'
 import type { Arena } from './arena.js'
 import { type Call, interleave, interrupting, type Run, type Schedule, shuffled } from './interleave.js'
 import { isSame, type Outcome, readOutcome } from './outcome.js'
-import type { Ending } from './session.js'
+import type { Ending } from './stepped-session.js'
 
 /** Calls that may come at the same time. */
 export interface Race {

@@ -16,7 +16,7 @@ import { allRows, testId } from '../../support/factory.js'
 import { poolSideRefusals } from './inputs/pool-side.js'
 import { poolAndRunRefusals } from './inputs/pools-and-runs.js'
 import type { Ids } from './inputs/refusals.js'
-import { workQueueRefusals } from './inputs/work-queues.js'
+import { workQueueRefusals } from './inputs/queue-side.js'
 
 const now = new Date('2035-01-01T12:00:00Z')
 const old = addSeconds(now, -600)

@@ -27,7 +27,7 @@ import {
   workQueueUpdateSchema,
 } from 'kysely-work-queues'
 import { describe, expect, test } from 'vitest'
-import { random } from '../../concurrency/random.js'
+import { randomBelow } from '../../support/random-below.js'
 import { postgres, sqliteMemory } from '../../support/databases.js'
 import { describeOnDatabases } from '../../support/describe-databases.js'
 import { testId } from '../../support/factory.js'
@@ -98,7 +98,7 @@ const free: Record<string, Call> = {
 
 /** Text that does not compress, of so many characters of one, two or four bytes. */
 function text(length: number, from: number, span: number): string {
-  const below = random(length)
+  const below = randomBelow(length)
   return Array.from({ length }, () => String.fromCodePoint(from + below(span))).join('')
 }
 const letters = (length: number): string => text(length, 0x61, 26)

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { postgres, sqliteMemory } from '../../support/databases.js'
 import { comparable } from './comparable.js'
 import { DIFFERENCES } from './differences.js'
-import { inPrefectsWords } from './errors.js'
+import { inPrefectsWords } from './prefect-errors.js'
 import { replay, type Scenario, type StepTrace } from './replay.js'
 import { MAPPING_REASONS, STATED_REASONS } from './stated-reasons.js'
 
@@ -12,18 +12,18 @@ import { MAPPING_REASONS, STATED_REASONS } from './stated-reasons.js'
 // otherwise, that is one of the differences that docs/coming-from-prefect.md states, and it is checked as exactly that.
 
 const fixtures = fileURLToPath(new URL('fixtures', import.meta.url))
-const families = readdirSync(`${fixtures}/scenarios`)
+const families = readdirSync(fixtures).flatMap((file) => /^(.*)\.scenarios\.jsonl$/.exec(file)?.[1] ?? [])
 const reasons = { ...STATED_REASONS, ...MAPPING_REASONS }
 const differences = (Object.keys(reasons) as (keyof typeof reasons)[]).flatMap((why) =>
   DIFFERENCES[why].map((difference) => ({ ...difference, why: reasons[why] })),
 )
-const recorded = families.map((family) => ({ family, scenarios: lines<Scenario>(`scenarios/${family}`) }))
+const recorded = families.map((family) => ({ family, scenarios: lines<Scenario>(`${family}.scenarios`) }))
 
 for (const kind of [sqliteMemory, postgres]) {
   describe(`on ${kind.name}`, () => {
     for (const { family, scenarios } of recorded) {
       const traces = new Map(
-        lines<{ name: string; results: StepTrace[] }>(`${kind.dialect}/${family}`).map((t) => [t.name, t.results]),
+        lines<{ name: string; results: StepTrace[] }>(`${family}.${kind.dialect}`).map((t) => [t.name, t.results]),
       )
       test.each(scenarios.map((scenario) => [scenario.name, scenario] as const))(
         'answers as Prefect does: %s',
@@ -74,7 +74,7 @@ test('every difference is one that docs/coming-from-prefect.md states, by its nu
 })
 
 function lines<T>(file: string): T[] {
-  return readFileSync(`${fixtures}/${file}`, 'utf8')
+  return readFileSync(`${fixtures}/${file}.jsonl`, 'utf8')
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as T)

@@ -32,7 +32,7 @@ import {
 } from './model.js'
 import { readPools, readQueues, readRuns, type RunFilter } from './model-filters.js'
 import type { Questions } from './questions.js'
-import { NOW } from './states.js'
+import { NOW } from './starting-states.js'
 
 /** The answers to all questions, by ids and numbers. */
 export interface Answers {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import type { StateType, WorkPoolStatus } from 'kysely-work-queues'
-import { NOW, POOL_NAMES, STATE_TYPES, TAGS, TYPES } from './states.js'
+import { NOW, POOL_NAMES, STATE_TYPES, TAGS, TYPES } from './starting-states.js'
 
 // Calls that write. Rows are told by their place in an order that both databases share, since ids differ; times are told by seconds
 // before the call; keys that are `undefined` count as absent.

@@ -26,7 +26,7 @@ import {
 import type { TestDatabase } from '../../support/databases.js'
 import { testId } from '../../support/factory.js'
 import type { Command } from './commands.js'
-import type { Tables } from './tables.js'
+import type { Tables } from './named-tables.js'
 
 /** What a call came to: its value or its error, and what it reported on the way. */
 export interface Outcome {

@@ -14,7 +14,7 @@ import {
   TAGS,
   times,
   TYPES,
-} from './states.js'
+} from './starting-states.js'
 
 /** What is asked of a state: a few of each question, some of them about every queue or pool. */
 export interface Questions {

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { postgres, sqliteMemory } from '../../support/databases.js'
 import { answersOf, answersOfModel } from './answers.js'
 import { questions } from './questions.js'
-import { load, states } from './states.js'
+import { load, states } from './starting-states.js'
 
 // SQLite, PostgreSQL and a model written from the contract alone give the same answers, in the same order. fast-check prints the
 // seed of a failure and shrinks it.

@@ -3,9 +3,9 @@ import { expect, test } from 'vitest'
 import { postgres, sqliteMemory, type TestDatabase } from '../../support/databases.js'
 import { kinds, steps } from './commands.js'
 import { perform } from './perform.js'
-import { wrongPriorities } from './priorities.js'
-import { load, NOW, states } from './states.js'
-import { Names, readTables } from './tables.js'
+import { wrongPriorities } from './wrong-priorities.js'
+import { load, NOW, states } from './starting-states.js'
+import { Names, readTables } from './named-tables.js'
 
 // The same calls with the same clock give the same results on SQLite and PostgreSQL, and leave the same tables. fast-check prints
 // the seed of a failure and shrinks it.

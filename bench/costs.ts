@@ -11,7 +11,7 @@ import { progress } from './support/measure.js'
 import { plotPolls, type Point } from './support/plot.js'
 import { countText, type Goal, goalTable, writeSections } from './support/report.js'
 import { storage } from './support/storage.js'
-import { createWorld, PLACES, type World } from './support/world.js'
+import { createWorld, PLACES, type World } from './support/backlog-world.js'
 
 const kysely = JSON.parse(readFileSync(new URL('../node_modules/kysely/package.json', import.meta.url), 'utf8'))
 

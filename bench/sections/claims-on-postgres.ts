@@ -17,7 +17,7 @@ import { measure, progress, type Timed, timeOf } from '../support/measure.js'
 import { type Goal, ms, ratioText, table } from '../support/report.js'
 import { analyze, seedHistory, seedRuns } from '../support/seed.js'
 import { BATCH, type Batch, GRAPHILE_WORKER, OURS, prepared, TAKERS } from '../support/takers.js'
-import { now } from '../support/world.js'
+import { now } from '../support/backlog-world.js'
 
 const BACKLOG = 40_000
 

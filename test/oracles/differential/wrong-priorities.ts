@@ -1,6 +1,6 @@
 import type { Command } from './commands.js'
 import { pick } from './perform.js'
-import type { NamedQueue, Tables } from './tables.js'
+import type { NamedQueue, Tables } from './named-tables.js'
 
 /** The pools in which two queues have one priority. */
 function unsettledPools({ queues }: Tables): Set<string> {
