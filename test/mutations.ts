@@ -6,6 +6,7 @@ import { ofPlans } from './mutate/of-plans.js'
 import { ofPolls } from './mutate/of-polls.js'
 import { ofRules } from './mutate/of-rules.js'
 import { ofSessions } from './mutate/of-sessions.js'
+import { ofSimulations } from './mutate/of-simulations.js'
 import { ofWrites } from './mutate/of-writes.js'
 import type { Mutation } from './mutate/mutation.js'
 
@@ -17,6 +18,7 @@ export const mutations: readonly Mutation[] = [
   ...ofExplanations,
   ...ofClaims,
   ...ofWrites,
+  ...ofSimulations,
   ...ofSessions,
   ...ofLocks,
   ...ofPlans,

@@ -23,25 +23,41 @@ export {
 } from './move-flow-runs.js'
 
 // Simulation
+export { formatPolling } from './format-polling.js'
 export { simulatePolling } from './simulate-polling.js'
+export { type Pollings, simulatePollings, type SpreadOf } from './simulate-pollings.js'
+export {
+  type PollingSummary,
+  type QueueSummary,
+  type RunsSummary,
+  summarizePolling,
+  type WaitSummary,
+} from './summarize-polling.js'
 export type {
   HandOut,
   LateStart,
   NeverStarted,
   Overshoot,
   PollingHistory,
+  SettingsChange,
   SlotCount,
   SlotOwner,
 } from './simulation/history.js'
 export type {
+  SimulatedClaim,
+  SimulatedClaimRequest,
   SimulatedEvent,
+  SimulatedPolicy,
   SimulatedPollers,
   SimulatedPool,
   SimulatedQueue,
   SimulatedRuns,
   SimulatePollingOptions,
+  SimulatePollingsOptions,
 } from './simulation/options.js'
+export type { Spread } from './simulation/quantiles.js'
 export type { Seconds } from './simulation/random.js'
+export type { SlotUsage } from './simulation/slot-usage.js'
 
 // Errors
 export { TestDriverMissingError } from './test-driver-missing-error.js'

@@ -1,29 +1,31 @@
 import type { WorkQueueTables } from '../model/tables.js'
 import { check } from '../model/checks.js'
-import { open, type RequiredTables, type Session } from '../session.js'
-import { createTestSession } from './create-test-session.js'
+import type { RequiredTables } from '../session.js'
 import { simulatePollingSchema } from './simulation/options-schema.js'
 import type { PollingHistory } from './simulation/history.js'
 import type { SimulatePollingOptions } from './simulation/options.js'
-import { simulate } from './simulation/simulate.js'
+import { simulateIn } from './simulation/simulate-in.js'
 
 /**
  * Simulates pollers over virtual time, to try out priorities, limits and pauses: who is given what when, how
  * many slots are occupied, what is late.
  *
- * The pollers use the library's own claims (or polls, with `by: 'poll'`) in a real database. Only time is
- * made up: nothing waits, and an hour of a few hundred runs takes about a second. The same options and seed
- * give the same history.
+ * The pollers use the library's own claims (or polls, with `by: 'poll'`, or a `claim` of yours) in a real
+ * database. Only time is made up: nothing waits, and an hour of a few hundred runs takes about a second. The
+ * same options and seed give the same history.
  *
  * A poller polls, starts what it was given after its latency (RUNNING), and each run ends after its duration
- * (COMPLETED). A crashed poller leaves its runs PENDING, and they are given back when they are stale. A run
- * that was started goes on without its poller.
+ * (COMPLETED, or FAILED, and then it may be retried). A crashed poller leaves its runs PENDING, and they are
+ * given back when they are stale. A run that was started goes on without its poller.
+ *
+ * {@link summarizePolling} and {@link formatPolling} show what happened; {@link simulatePollings} tells how
+ * much of it was chance.
  *
  * @param options - Times are in seconds, from the start or of a span. A pair of them is a range, from which
  *   each is drawn.
  * @returns The history, plain data.
  * @throws {InvalidInputError} when an option is not valid, or names a queue or pool that is not there.
- * @throws {TestDriverMissingError} when no session is given and better-sqlite3 is not installed.
+ * @throws {TestDriverMissingError} when no session is given and there is no driver for SQLite.
  *
  * @example
  * ```ts
@@ -32,9 +34,9 @@ import { simulate } from './simulation/simulate.js'
  *   queues: [{ name: 'urgent', priority: 1 }, { name: 'nightly' }],
  *   runs: [
  *     { queue: 'urgent', count: 20, startSeconds: [0, 600], durationSeconds: [10, 60] },
- *     { queue: 'nightly', count: 50, durationSeconds: 30 },
+ *     { queue: 'nightly', count: 50, durationSeconds: 30, failProbability: 0.1, retries: 2 },
  *   ],
- *   pollers: [{ count: 3, everySeconds: 10, crashProbability: 0.05 }],
+ *   pollers: [{ count: 3, everySeconds: 10, capacity: 2, crashProbability: 0.05 }],
  *   events: [{ atSeconds: 300, queue: 'nightly', isPaused: true }],
  * })
  * ```
@@ -42,15 +44,6 @@ import { simulate } from './simulation/simulate.js'
 export async function simulatePolling<DB extends RequiredTables = WorkQueueTables>(
   options: SimulatePollingOptions<DB>,
 ): Promise<PollingHistory> {
-  const checked = check(simulatePollingSchema, options)
-  // One call of the library's, however many it makes: nothing else comes between, and all is done in one and
-  // the same session.
-  if (checked.session !== undefined)
-    return await open(checked.session, ({ db }) => simulate(db as Session<RequiredTables>, checked))
-  const session = await createTestSession()
-  try {
-    return await simulate(session as Session<RequiredTables>, checked)
-  } finally {
-    await session.destroy()
-  }
+  const { session, ...checked } = check(simulatePollingSchema, options)
+  return await simulateIn(session, checked)
 }

@@ -1,10 +1,19 @@
+import type { Kysely } from 'kysely'
+import { z } from 'zod'
 import { claimRunsInWorkQueue } from '../../claims/claim-runs-in-work-queue.js'
 import { claimScheduledFlowRuns } from '../../claims/claim-scheduled-flow-runs.js'
 import { hasAnyId } from '../../sql/lists.js'
+import { InvalidInputError } from '../../errors.js'
+import { readFlowRuns } from '../../flow-runs/read-flow-runs.js'
+import { check, idSchema } from '../../model/checks.js'
 import type { FlowRun } from '../../model/flow-run.js'
 import { open, type RequiredTables, type Session } from '../../session.js'
 import { getScheduledFlowRuns } from '../../polls/get-scheduled-flow-runs.js'
 import { getRunsInWorkQueue } from '../../polls/get-runs-in-work-queue.js'
+import type { SimulatedClaim, SimulatedClaimRequest } from './options.js'
+import { queueOf, type World } from './world.js'
+
+const idsSchema = z.array(idSchema)
 
 /** What a poller looks at: one queue, one pool, or all pools. */
 export interface Target {
@@ -15,7 +24,7 @@ export interface Target {
 
 /** A run that a poller found, and the queue it was found in. */
 export interface FoundRun {
-  readonly workQueueId: string
+  readonly workQueueId: string | undefined
   readonly flowRun: FlowRun
 }
 
@@ -30,6 +39,24 @@ export async function claimRuns(
   }
   const { runs } = await claimRunsInWorkQueue(session, workQueueId, { limit, scheduledBefore: now, now })
   return runs.map((flowRun) => ({ workQueueId, flowRun }))
+}
+
+/** Claims runs, as a poller does that uses the host's own claim. */
+export async function claimAsHost(
+  session: Session<RequiredTables>,
+  host: unknown,
+  claim: SimulatedClaim<any>,
+  request: SimulatedClaimRequest,
+  world: World,
+): Promise<FoundRun[]> {
+  const ids = check(idsSchema, await claim(host as Kysely<any>, request), 'claim')
+  const read = await readFlowRuns(session, { filter: { id: { any: [...new Set(ids)] } } })
+  const runs = new Map(read.map((flowRun) => [flowRun.id, flowRun]))
+  return ids.map((id) => {
+    const flowRun = runs.get(id)
+    if (flowRun === undefined) throw new InvalidInputError([{ path: 'claim', message: `returned no flow run: ${id}` }])
+    return { workQueueId: request.workQueueId ?? queueOf(world, flowRun)?.id, flowRun }
+  })
 }
 
 /** Reads runs, as Prefect's pollers do, and passes over those that other polls have locked. */

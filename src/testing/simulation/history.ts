@@ -7,16 +7,22 @@ export interface HandOut {
   queue: string
   pool: string
   poller: string
+  /** When the run was due; `null` when it had no start time. */
+  dueAt: Date | null
+  /** Which try of the run it is: 1, and more after failures. */
+  attempt: number
   /**
    * `started`: it became RUNNING. `refused`: another poller had taken it meanwhile. `abandoned`: the poller
    * crashed, and left it PENDING. `released`: it was given back as a stale claim before it was started.
+   * `duplicate`: another poller had it already, or it was done, which only a claim of a host's own comes to.
    * `open`: the simulation ended first.
    */
-  outcome: 'started' | 'refused' | 'abandoned' | 'released' | 'open'
+  outcome: 'started' | 'refused' | 'abandoned' | 'released' | 'duplicate' | 'open'
   /** When it became RUNNING. */
   startedAt: Date | null
-  /** When it became COMPLETED. */
+  /** When it became COMPLETED or FAILED. */
   finishedAt: Date | null
+  finishedAs: 'COMPLETED' | 'FAILED' | null
 }
 
 /** A queue or a pool, as the owner of a concurrency limit. */
@@ -36,6 +42,14 @@ export interface SlotCount extends SlotOwner {
   active: number
 }
 
+/** A queue or a pool that was changed while the pollers polled: the settings that were given. */
+export interface SettingsChange extends SlotOwner {
+  at: Date
+  isPaused?: boolean
+  concurrencyLimit?: number | null
+  priority?: number
+}
+
 /** A run that took a slot which was not there. A limit that is lowered below what already runs is none. */
 export interface Overshoot extends SlotOwner {
   at: Date
@@ -46,11 +60,13 @@ export interface Overshoot extends SlotOwner {
   poller: string
 }
 
-/** A run that was not started in time. */
+/** A run that was not started in time, or not tried again in time after it failed. */
 export interface LateStart {
   run: string
   queue: string
   pool: string
+  /** Which try of the run it is. */
+  attempt: number
   dueAt: Date
   /** `null`: not before the end. */
   startedAt: Date | null
@@ -79,6 +95,8 @@ export interface PollingHistory {
   handOuts: HandOut[]
   /** Slots over time: what each queue and pool begins with, and each change. */
   slots: SlotCount[]
+  /** The events, as they happened. */
+  settings: SettingsChange[]
   /** Where a concurrency limit was exceeded. */
   overshoots: Overshoot[]
   /** Runs that started late, or not at all although they were due. */

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import {
+  callbackSchema,
   countSchema,
   indexedTextSchema,
   nameSchema,
@@ -9,13 +10,23 @@ import {
 } from '../../model/checks.js'
 import type { RequiredTables, Session } from '../../session.js'
 import { TEST_CLOCK_START } from '../create-test-clock.js'
-import type { SimulatedEvent, SimulatedPollers, SimulatedPool, SimulatedQueue, SimulatedRuns } from './options.js'
+import type {
+  SimulatedClaim,
+  SimulatedEvent,
+  SimulatedPollers,
+  SimulatedPool,
+  SimulatedQueue,
+  SimulatedRuns,
+} from './options.js'
 import type { Seconds } from './random.js'
 
 type WithDefaults<T, K extends keyof T> = Omit<T, K> & { [P in K]-?: Exclude<T[P], undefined> }
 
 /** Runs after the check. */
-type CheckedRuns = WithDefaults<SimulatedRuns, 'count' | 'startSeconds' | 'durationSeconds'>
+type CheckedRuns = WithDefaults<
+  SimulatedRuns,
+  'count' | 'startSeconds' | 'durationSeconds' | 'failProbability' | 'retries' | 'retryDelaySeconds'
+>
 
 /** Pollers after the check. */
 type CheckedPollers = WithDefaults<
@@ -23,11 +34,11 @@ type CheckedPollers = WithDefaults<
   'name' | 'count' | 'everySeconds' | 'startLatencySeconds' | 'crashProbability' | 'restartSeconds'
 >
 
-/** A simulation's options after the check. */
+/** A simulation's options after the check, without its session. */
 export interface CheckedOptions {
-  readonly session?: Session<RequiredTables> | undefined
   readonly seed: number
   readonly by: 'claim' | 'poll'
+  readonly claim?: SimulatedClaim<any> | undefined
   readonly start: Date
   readonly endSeconds: number
   readonly pools: readonly SimulatedPool[]
@@ -42,6 +53,9 @@ export interface CheckedOptions {
 
 const MAX_SECONDS = 1_000_000_000
 
+/** More would hold too many histories in memory. */
+const MAX_SEEDS = 10_000
+
 const second = z.number().min(0).max(MAX_SECONDS)
 
 /** A time span, or the least and the most of it. */
@@ -51,6 +65,7 @@ function span(least = 0): z.ZodType<Seconds> {
   return z.union([end, range])
 }
 
+const probability = z.number().min(0).max(1)
 const limit = countSchema.nullish()
 const flag = z.boolean().optional()
 const name = nameSchema.optional()
@@ -72,6 +87,9 @@ const runs = z.strictObject({
   count: countSchema.default(1),
   startSeconds: span().default(0),
   durationSeconds: span().default(60),
+  failProbability: probability.default(0),
+  retries: countSchema.default(0),
+  retryDelaySeconds: span().default(0),
 })
 
 const pollers = z.strictObject({
@@ -83,8 +101,9 @@ const pollers = z.strictObject({
   everySeconds: span(0.001).default(10),
   firstPollSeconds: span().optional(),
   limit: countSchema.optional(),
+  capacity: countSchema.optional(),
   startLatencySeconds: span().default(1),
-  crashProbability: z.number().min(0).max(1).default(0),
+  crashProbability: probability.default(0),
   restartSeconds: span().nullable().default(60),
 })
 
@@ -103,13 +122,14 @@ const event = z
     message: 'is of queues only',
   })
 
-/** Checks the options of a simulation. */
-export const simulatePollingSchema: z.ZodType<CheckedOptions> = z.strictObject({
+const seed = z.int()
+
+const policy = {
   session: z
     .custom<Session<RequiredTables>>((value) => typeof value === 'object' && value !== null, 'must be a session')
     .optional(),
-  seed: z.int().default(1),
   by: z.enum(['claim', 'poll']).default('claim'),
+  claim: callbackSchema<SimulatedClaim<any>>().optional(),
   start: timeSchema.prefault(() => new Date(TEST_CLOCK_START)),
   endSeconds: second.default(3600),
   pools: z.array(pool).default([]),
@@ -120,4 +140,28 @@ export const simulatePollingSchema: z.ZodType<CheckedOptions> = z.strictObject({
   lateAfterSeconds: second.default(15),
   staleAfterSeconds: second.default(60),
   pollSeconds: second.default(0),
-})
+}
+
+const usesItsClaim = ({ by, claim }: Pick<CheckedOptions, 'by' | 'claim'>): boolean =>
+  by === 'claim' || claim === undefined
+const unusedClaim = { path: ['claim'], message: "is used with by: 'claim' only" }
+
+type InSession = { readonly session?: Session<RequiredTables> | undefined }
+
+/** Checks the options of a simulation. */
+export const simulatePollingSchema: z.ZodType<CheckedOptions & InSession> = z
+  .strictObject({ ...policy, seed: seed.default(1) })
+  .refine(usesItsClaim, unusedClaim)
+
+/** Checks the options of simulations with several seeds. */
+export const simulatePollingsSchema: z.ZodType<
+  Omit<CheckedOptions, 'seed'> & InSession & { seeds: readonly number[] }
+> = z
+  .strictObject({
+    ...policy,
+    seeds: z
+      .union([z.array(seed).min(1), z.int().min(1).max(MAX_SEEDS)])
+      .default(10)
+      .transform((seeds) => (typeof seeds === 'number' ? Array.from({ length: seeds }, (_, i) => i + 1) : seeds)),
+  })
+  .refine(usesItsClaim, unusedClaim)

@@ -1,3 +1,4 @@
+import type { Kysely } from 'kysely'
 import type { WorkQueueTables } from '../../model/tables.js'
 import type { Session } from '../../session.js'
 import type { Seconds } from './random.js'
@@ -34,8 +35,14 @@ export interface SimulatedRuns {
   count?: number | undefined
   /** When each is due, after the start. Default: 0. */
   startSeconds?: Seconds | undefined
-  /** How long each is RUNNING. Default: 60. */
+  /** How long each is RUNNING, each time that it is. Default: 60. */
   durationSeconds?: Seconds | undefined
+  /** How probably each becomes FAILED in place of COMPLETED, each time. Default: 0. */
+  failProbability?: number | undefined
+  /** How often one that has failed is retried. Default: 0. */
+  retries?: number | undefined
+  /** How long after a failure the run is due again. Default: 0. */
+  retryDelaySeconds?: Seconds | undefined
 }
 
 /** One poller or many alike. */
@@ -54,6 +61,11 @@ export interface SimulatedPollers {
   firstPollSeconds?: Seconds | undefined
   /** How many runs they ask for. Default: as many as may start. */
   limit?: number | undefined
+  /**
+   * How many runs each can run at a time: it asks for no more than it has room for, and does not poll while
+   * it has none. After a crash it counts only what it has started since. Default: any number.
+   */
+  capacity?: number | undefined
   /** From a poll until the runs it found are started, drawn for each run. Default: 1. */
   startLatencySeconds?: Seconds | undefined
   /**
@@ -77,8 +89,31 @@ export interface SimulatedEvent {
   priority?: number | undefined
 }
 
+/** What a poller asks a {@link SimulatedClaim} for. */
+export interface SimulatedClaimRequest {
+  /** The poller's name. */
+  poller: string
+  /** The one queue that it polls, if it does. */
+  workQueueId: string | undefined
+  /** The pools that it polls, when it does not poll one queue. `undefined`: all. */
+  workPoolIds: readonly string[] | undefined
+  /** At most so many. `undefined`: as many as may start. */
+  limit: number | undefined
+  /** What time it is in the simulation. */
+  now: Date
+}
+
+/**
+ * A claim of a host's own: makes runs PENDING, and returns their ids, in the order in which the poller is to
+ * start them.
+ *
+ * @param session - Where to claim: the session of the simulation with all that the host has set on it. When
+ *   that is a transaction, a claim in any other session would wait for ever.
+ */
+export type SimulatedClaim<DB> = (session: Kysely<DB>, request: SimulatedClaimRequest) => Promise<readonly string[]>
+
 /** What to simulate. */
-export interface SimulatePollingOptions<DB = WorkQueueTables> {
+export interface SimulatePollingOptions<DB = WorkQueueTables> extends SimulatedPolicy<DB> {
   /**
    * The session to simulate in. What it has takes part: its pools and queues are polled, and its runs are
    * handed out. It is left as the simulation ends. Default: a new test session.
@@ -86,11 +121,29 @@ export interface SimulatePollingOptions<DB = WorkQueueTables> {
   session?: Session<DB> | undefined
   /** What all draws depend on. Default: 1. */
   seed?: number | undefined
+}
+
+/** What to simulate several times. */
+export interface SimulatePollingsOptions<DB = WorkQueueTables> extends SimulatedPolicy<DB> {
+  /**
+   * The session to simulate in. What it has takes part each time, and each time all is undone: in a
+   * transaction that is rolled back, or a savepoint when the session is a transaction. Default: a new test
+   * session each time.
+   */
+  session?: Session<DB> | undefined
+  /** The seeds, or how many of them: then they are 1, 2, 3 and so on. Default: 10. */
+  seeds?: number | readonly number[] | undefined
+}
+
+/** Pools, queues, runs and pollers, and how they go about. */
+export interface SimulatedPolicy<DB = WorkQueueTables> {
   /**
    * `claim`: pollers claim, and start what they claimed. `poll`: they poll and start what they read, as
    * Prefect's workers do; a start is refused when the run is no longer SCHEDULED. Default: `claim`.
    */
   by?: 'claim' | 'poll' | undefined
+  /** With `by: 'claim'`: a claim of your own in place of the library's. */
+  claim?: SimulatedClaim<DB> | undefined
   /** When it begins. Default: midnight UTC of 2026-01-01. */
   start?: Date | undefined
   /** When it ends at the latest; it ends earlier when every run is done. Default: 3600. */

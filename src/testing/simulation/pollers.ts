@@ -6,6 +6,8 @@ import { findPool, findQueue, type World } from './world.js'
 /** A poller in a simulation. */
 export interface Poller extends Target {
   readonly name: string
+  /** How many runs it can run at a time. */
+  readonly capacity: number | undefined
   /** When it polls first, in milliseconds since the start. */
   readonly firstPoll: number
   readonly everySeconds: Seconds
@@ -14,6 +16,8 @@ export interface Poller extends Target {
   readonly restartSeconds: Seconds | null
   /** The runs that it was given and is about to start. */
   readonly submitting: Set<string>
+  /** The runs that it has started and that go on. */
+  readonly running: Set<string>
 }
 
 /** Makes the pollers that are asked for. */
@@ -32,12 +36,14 @@ export function createPollers(world: World, { pollers }: CheckedOptions, random:
       return {
         ...target,
         name: `${name}-${number}`,
+        capacity: group.capacity,
         firstPoll: random.milliseconds(firstPollSeconds ?? [0, random.milliseconds(everySeconds) / 1000]),
         everySeconds,
         startLatencySeconds: group.startLatencySeconds,
         crashProbability: group.crashProbability,
         restartSeconds: group.restartSeconds,
         submitting: new Set<string>(),
+        running: new Set<string>(),
       }
     })
   })

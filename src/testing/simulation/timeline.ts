@@ -1,5 +1,7 @@
+import { placeAfter } from './due-times.js'
+
 /** What happens at a time. */
-type Happening = () => Promise<void> | void
+export type Happening = () => Promise<void> | void
 
 /**
  * What is to happen, ordered by time, and what was added first first. Times are milliseconds since the start.
@@ -12,18 +14,17 @@ export interface Timeline {
 
 /** Creates an empty timeline. */
 export function createTimeline(): Timeline {
-  const entries: { readonly at: number; readonly happening: Happening }[] = []
+  const times: number[] = []
+  const happenings: Happening[] = []
   return {
     add(at, happening) {
-      // After all that happen at the same time or before.
-      let [low, high] = [0, entries.length]
-      while (low < high) {
-        const middle = (low + high) >>> 1
-        if ((entries[middle]?.at ?? 0) <= at) low = middle + 1
-        else high = middle
-      }
-      entries.splice(low, 0, { at, happening })
+      const place = placeAfter(times, at)
+      times.splice(place, 0, at)
+      happenings.splice(place, 0, happening)
     },
-    next: () => entries.shift(),
+    next() {
+      const [at, happening] = [times.shift(), happenings.shift()]
+      return at === undefined || happening === undefined ? undefined : { at, happening }
+    },
   }
 }

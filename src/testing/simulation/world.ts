@@ -18,6 +18,7 @@ import { readWorkQueues } from '../../work-queues/read-work-queues.js'
 import { updateWorkQueue } from '../../work-queues/update-work-queue.js'
 import type { CheckedOptions } from './options-schema.js'
 import type { SimulatedPool, SimulatedQueue } from './options.js'
+import type { Plan } from './plan.js'
 import type { Random } from './random.js'
 
 /** A queue, and the name of its pool. */
@@ -95,17 +96,15 @@ export function findPool(world: World, name: string, path: string): WorkPool {
   return pool
 }
 
-/**
- * Makes the runs that are asked for, and returns how long each is to be RUNNING, in milliseconds, by its id.
- */
+/** Makes the runs that are asked for, and returns what each is to do, by its id. */
 export async function createRuns(
   session: Session<RequiredTables>,
   world: World,
   { runs, start }: CheckedOptions,
   random: Random,
-): Promise<Map<string, number>> {
+): Promise<Map<string, Plan>> {
   const numbers = new Map<string, number>()
-  const durations: number[] = []
+  const plans: Plan[] = []
   const inputs: FlowRunCreate[] = []
   for (const [index, group] of runs.entries()) {
     const queue = findQueue(world, group.queue, group.pool, `runs.${index}`)
@@ -118,11 +117,11 @@ export async function createRuns(
         workQueueId: queue.id,
         nextScheduledStartTime: addMilliseconds(start, random.milliseconds(group.startSeconds)),
       })
-      durations.push(random.milliseconds(group.durationSeconds))
+      plans.push({ ...group, duration: random.milliseconds(group.durationSeconds) })
     }
   }
   const created = await createFlowRuns(session, inputs, { now: start })
-  return new Map(created.map(({ id }, index) => [id, durations[index] ?? 0]))
+  return new Map(created.flatMap(({ id }, index) => plans.slice(index, index + 1).map((plan) => [id, plan])))
 }
 
 function refusal(path: string, message: string): InvalidInputError {

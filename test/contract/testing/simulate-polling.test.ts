@@ -12,7 +12,14 @@ describe('simulatePolling', () => {
       pollers: [{ everySeconds: 10, firstPollSeconds: 0, startLatencySeconds: 2 }],
     })
     const place = { queue: 'nightly', pool: 'etl' }
-    const handOut = { ...place, poller: 'poller-1', outcome: 'started' }
+    const handOut = {
+      ...place,
+      poller: 'poller-1',
+      dueAt: at(3),
+      attempt: 1,
+      outcome: 'started',
+      finishedAs: 'COMPLETED',
+    }
     const pool = { kind: 'pool', queue: null, pool: 'etl', limit: 5 }
     const queue = { kind: 'queue', ...place, limit: 1 }
     expect(history).toEqual({
@@ -36,8 +43,9 @@ describe('simulatePolling', () => {
         { at: at(47), ...pool, active: 0 },
         { at: at(47), ...queue, active: 0 },
       ],
+      settings: [],
       overshoots: [],
-      late: [{ ...place, run: 'nightly-2', dueAt: at(3), startedAt: at(32), lateBySeconds: 29 }],
+      late: [{ ...place, run: 'nightly-2', attempt: 1, dueAt: at(3), startedAt: at(32), lateBySeconds: 29 }],
       neverStarted: [],
     })
     expect(structuredClone(history)).toEqual(history)
@@ -48,7 +56,9 @@ describe('simulatePolling', () => {
     const history = await simulatePolling({ ...mixed, by, seed: 7 })
     expect(await simulatePolling({ ...mixed, by, seed: 7 })).toEqual(history)
     expect(await simulatePolling({ ...mixed, by, seed: 8 })).not.toEqual(history)
-    expect(history.handOuts.filter(({ outcome }) => outcome === 'started')).toHaveLength(30)
+    const first = history.handOuts.filter(({ outcome, attempt }) => outcome === 'started' && attempt === 1)
+    expect(first).toHaveLength(30)
+    expect(history.handOuts.filter(({ finishedAs }) => finishedAs === 'FAILED').length).toBeGreaterThan(0)
   })
 
   test('the seed is 1 when it is not given', async () => {
@@ -75,7 +85,7 @@ describe('simulatePolling', () => {
   })
 
   test('pauses, resumes and changes queues and pools while it goes on', async () => {
-    const { handOuts, slots } = await simulatePolling({
+    const { handOuts, slots, settings } = await simulatePolling({
       ...etl,
       pools: [{ name: 'etl', isPaused: true }],
       runs: [
@@ -94,6 +104,12 @@ describe('simulatePolling', () => {
       '40 poller-1 urgent-2 started',
     ])
     expect(slots).toContainEqual({ at: at(25), kind: 'queue', queue: 'urgent', pool: 'etl', limit: 1, active: 0 })
+    const urgent = { kind: 'queue', queue: 'urgent', pool: 'etl' }
+    expect(settings).toEqual([
+      { at: at(15), kind: 'pool', queue: null, pool: 'etl', isPaused: false },
+      { at: at(15), ...urgent, isPaused: true },
+      { at: at(25), ...urgent, isPaused: false, concurrencyLimit: 1 },
+    ])
   })
 
   test('changes priorities while it goes on', async () => {
@@ -127,8 +143,8 @@ describe('simulatePolling', () => {
     })
     const blocked = { run: 'blocked-1', queue: 'urgent', pool: 'etl', dueAt: at(40) }
     expect(late).toEqual([
-      { run: 'nightly-1', queue: 'nightly', pool: 'etl', dueAt: at(5), startedAt: at(10), lateBySeconds: 5 },
-      { ...blocked, startedAt: null, lateBySeconds: 60 },
+      { ...blocked, run: 'nightly-1', queue: 'nightly', attempt: 1, dueAt: at(5), startedAt: at(10), lateBySeconds: 5 },
+      { ...blocked, attempt: 1, startedAt: null, lateBySeconds: 60 },
     ])
     expect(neverStarted).toEqual([blocked, { ...blocked, run: 'future-1', dueAt: at(200) }])
     expect(endedAt).toEqual(at(100))

@@ -25,11 +25,18 @@ export const mixed = {
   queues: [{ name: 'urgent', priority: 1, concurrencyLimit: 2 }, { name: 'nightly' }],
   runs: [
     { queue: 'urgent', count: 15, startSeconds: [0, 300], durationSeconds: [5, 30] },
-    { queue: 'nightly', count: 15, durationSeconds: [5, 60] },
+    {
+      queue: 'nightly',
+      count: 15,
+      durationSeconds: [5, 60],
+      failProbability: 0.4,
+      retries: 1,
+      retryDelaySeconds: [0, 30],
+    },
   ],
   pollers: [
     { count: 2, everySeconds: [5, 15], startLatencySeconds: [0, 5], crashProbability: 0.2 },
-    { name: 'agent', queue: 'nightly', limit: 1 },
+    { name: 'agent', queue: 'nightly', limit: 1, capacity: 2 },
   ],
   events: [
     { atSeconds: 60, queue: 'urgent', isPaused: true },
