@@ -102,7 +102,7 @@ function isKept({ claims, overshoots, claimedTwice, lost, deadlocks, errors }: S
 }
 
 function isClean({ deadlocks, errors, wrong }: MixResult): boolean {
-  return deadlocks + errors.length + wrong.length === 0
+  return deadlocks.length + errors.length + wrong.length === 0
 }
 
 function claimRow(name: string, result: SoakResult): string {
@@ -129,7 +129,7 @@ function most(active: Record<string, number>): string {
 
 function mixRow(isolation: IsolationLevel, { done, refused, conflicts, deadlocks, errors, wrong }: MixResult): string {
   const calls = Object.values(done).reduce((sum, count) => sum + count, 0)
-  return row([isolation, `${seconds} s`, calls, refused, conflicts, deadlocks, errors.length, wrong.length])
+  return row([isolation, `${seconds} s`, calls, refused, conflicts, deadlocks.length, errors.length, wrong.length])
 }
 
 function row(cells: readonly (string | number)[]): string {

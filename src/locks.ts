@@ -167,17 +167,18 @@ export async function lockWorkQueues(
 }
 
 /**
- * Locks the workers of a pool that is about to be deleted. Those whose first heartbeat is under way hold the
- * pool against it.
+ * Locks the workers of a pool that is about to be deleted, and returns how many there are. Those whose first
+ * heartbeat is under way hold the pool against it.
  */
-export async function lockWorkers({ db, dialect, tables }: Scope, workPoolId: string): Promise<void> {
-  if (dialect === 'sqlite') return
-  await sql`
+export async function lockWorkers({ db, dialect, tables }: Scope, workPoolId: string): Promise<number> {
+  if (dialect === 'sqlite') return 0
+  const { rows } = await sql`
     select worker.id from ${tables.worker} as worker
     where worker.work_pool_id = ${workPoolId}
     order by worker.id
     for update
   `.execute(db)
+  return rows.length
 }
 
 /**

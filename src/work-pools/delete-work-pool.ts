@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { check, idSchema } from '../model/checks.js'
 import { closeGate, lockWorkers, lockWorkPool, lockWorkQueues } from '../locks.js'
-import { type RequiredTables, type Session, write } from '../session.js'
+import { type RequiredTables, type Scope, type Session, write } from '../session.js'
 import { readPriorities } from '../sql/queue-priorities.js'
 
 /**
@@ -26,10 +26,7 @@ export async function deleteWorkPool<DB extends RequiredTables>(session: Session
   const workPoolId = check(idSchema, id, 'id')
   return await write(session, async (scope) => {
     const { db, tables } = scope
-    await lockWorkers(scope, workPoolId)
-    await closeGate(scope, 'work_pool', sql`owner.id = ${workPoolId}`)
-    const pool = await lockWorkPool(scope, sql`id = ${workPoolId}`, 'delete')
-    if (pool === undefined) return false
+    if (!(await lockPool(scope, workPoolId))) return false
     const queues = await readPriorities(scope, workPoolId)
     await lockWorkQueues(
       scope,
@@ -48,4 +45,38 @@ export async function deleteWorkPool<DB extends RequiredTables>(session: Session
     await db.deleteFrom('work_pool').where('id', '=', workPoolId).execute()
     return true
   })
+}
+
+/** A pool that gets new workers more often than this while its delete waits at the gate may meet a deadlock. */
+const MOST_ATTEMPTS = 10
+
+/**
+ * Locks the workers of a pool, its gate and its row; false when there is no such pool.
+ *
+ * A worker that comes while the gate is waited for is locked by nobody: a transaction that has it may go on
+ * to the gate, and a second delete has locked it before it waits there. So the gate is given back then, and
+ * all is begun anew. Once the row is locked, none comes any more.
+ */
+async function lockPool(scope: Scope, workPoolId: string): Promise<boolean> {
+  const { db, dialect } = scope
+  const lockRow = async (): Promise<boolean> =>
+    (await lockWorkPool(scope, sql`id = ${workPoolId}`, 'delete')) !== undefined
+  if (dialect === 'sqlite') return await lockRow()
+  for (let attempt = 1; ; attempt++) {
+    await sql`savepoint before_the_gate`.execute(db)
+    const workers = await lockWorkers(scope, workPoolId)
+    await closeGate(scope, 'work_pool', sql`owner.id = ${workPoolId}`)
+    const isThere = await lockRow()
+    const isWhole = !isThere || (await countWorkers(scope, workPoolId)) === workers
+    if (!isWhole && attempt < MOST_ATTEMPTS) await sql`rollback to savepoint before_the_gate`.execute(db)
+    await sql`release savepoint before_the_gate`.execute(db)
+    if (isWhole || attempt === MOST_ATTEMPTS) return isThere
+  }
+}
+
+async function countWorkers({ db, tables }: Scope, workPoolId: string): Promise<number> {
+  const { rows } = await sql<{ count: string }>`
+    select cast(count(*) as text) as count from ${tables.worker} where work_pool_id = ${workPoolId}
+  `.execute(db)
+  return Number(rows[0]?.count)
 }

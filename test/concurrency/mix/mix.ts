@@ -35,7 +35,8 @@ export interface MixResult {
   refused: number
   /** How many calls PostgreSQL asked to be tried again, deadlocks aside. */
   conflicts: number
-  deadlocks: number
+  /** Each with what its sessions were sent last. */
+  readonly deadlocks: string[]
   /** Errors that no call may end in. */
   readonly errors: string[]
   /** Rows that cannot be, at the end. */
@@ -49,7 +50,7 @@ export interface MixResult {
 export async function mix(options: MixOptions): Promise<MixResult> {
   const { db, url, isolation, seed } = options
   const done = Object.fromEntries(Object.keys(mixedCalls).map((name) => [name, 0]))
-  const result: MixResult = { done, refused: 0, conflicts: 0, deadlocks: 0, errors: [], wrong: [] }
+  const result: MixResult = { done, refused: 0, conflicts: 0, deadlocks: [], errors: [], wrong: [] }
   await arrange(db)
   const end = AbortSignal.timeout(1000 * options.seconds)
   let known: Known = await readKnown(db)
@@ -59,22 +60,28 @@ export async function mix(options: MixOptions): Promise<MixResult> {
       known = await readKnown(db)
     }
   }
+  /** The last statements that each session was sent, with the call that sent them, by the server's process. */
+  const doing = new Map<number, string>()
   const connectionOptions = `-c default_transaction_isolation=${isolation.replace(' ', '\\ ')}`
   const session = async (n: number): Promise<void> => {
     const pool = new pg.Pool({ connectionString: url, options: connectionOptions, max: 1 })
     // A server that is stopped may tell a connection that is being closed; without a listener, that ends the process.
     pool.on('error', () => {})
     const host = new Kysely<WorkQueueTables>({ dialect: new PostgresDialect({ pool }) })
+    let current = ''
+    pool.on('connect', (client) => watchStatements(client, (statement) => `${current}: ${statement}`, doing))
     const below = randomBelow(seed + 7919 * n)
     const attempt = async (name: string, call: MixedCall): Promise<boolean> => {
       const choose = new Choose(below, known)
+      const isOwn = below(2) === 0
+      current = isOwn ? name : `${name} in a transaction`
       try {
-        if (below(2) === 0) await call(host, choose)
+        if (isOwn) await call(host, choose)
         else await host.transaction().execute((trx) => call(trx, choose))
         done[name] = (done[name] ?? 0) + 1
         return true
       } catch (error) {
-        return isSettled(result, name, error)
+        return isSettled(result, name, error, doing)
       }
     }
     for (let round = 0; round === 0 || !end.aborted; round++) {
@@ -94,13 +101,42 @@ export async function mix(options: MixOptions): Promise<MixResult> {
 }
 
 /** Counts an error. Says whether there is nothing to try again. */
-function isSettled(result: MixResult, name: string, error: unknown): boolean {
+function isSettled(result: MixResult, name: string, error: unknown, doing: ReadonlyMap<number, string>): boolean {
   const isOurs = error instanceof WorkQueueError
-  if (isDeadlock(error)) result.deadlocks++
+  if (isDeadlock(error)) result.deadlocks.push(describeDeadlock(error, doing))
   else if (isRetryable(error)) result.conflicts++
   else if (isOurs && !(error instanceof InvalidInputError)) result.refused++
   else result.errors.push(`${name}: ${String(error)}`)
   return !isRetryable(error)
+}
+
+/** Keeps the last statements that a connection was sent. */
+function watchStatements(
+  client: pg.PoolClient,
+  describe: (statement: string) => string,
+  doing: Map<number, string>,
+): void {
+  const { processID } = client as unknown as { processID: number }
+  // The victim has already been told to roll back.
+  let statements: string[] = []
+  const send = client.query.bind(client) as (...query: unknown[]) => unknown
+  client.query = ((...query: unknown[]) => {
+    const [text] = query
+    doing.set(
+      processID,
+      describe(typeof text === 'string' ? text.replace(/\s+/g, ' ').trim() : 'another kind of query'),
+    )
+    return send(...query)
+  }) as typeof client.query
+}
+
+/** Who waited for whom, and with which statement. PostgreSQL tells the processes alone. */
+function describeDeadlock(error: unknown, doing: ReadonlyMap<number, string>): string {
+  const detail = String((error as { detail?: unknown }).detail)
+  return detail.replace(
+    /^Process (\d+)/gm,
+    (process, id) => `${process} (${doing.get(Number(id)) ?? 'of nobody here'})`,
+  )
 }
 
 function shuffle<T>(values: readonly T[], below: RandomBelow): T[] {
