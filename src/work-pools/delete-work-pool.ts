@@ -47,8 +47,8 @@ export async function deleteWorkPool<DB extends RequiredTables>(session: Session
   })
 }
 
-/** A pool that gets new workers more often than this while its delete waits at the gate may meet a deadlock. */
-const MOST_ATTEMPTS = 10
+/** A pool that gets new workers more often, while its delete waits at the gate, may meet a deadlock. */
+const MOST_ATTEMPTS = 4
 
 /**
  * Locks the workers of a pool, its gate and its row; false when there is no such pool.
@@ -62,16 +62,17 @@ async function lockPool(scope: Scope, workPoolId: string): Promise<boolean> {
   const lockRow = async (): Promise<boolean> =>
     (await lockWorkPool(scope, sql`id = ${workPoolId}`, 'delete')) !== undefined
   if (dialect === 'sqlite') return await lockRow()
-  for (let attempt = 1; ; attempt++) {
+  let isThere = false
+  for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
     await sql`savepoint before_the_gate`.execute(db)
     const workers = await lockWorkers(scope, workPoolId)
     await closeGate(scope, 'work_pool', sql`owner.id = ${workPoolId}`)
-    const isThere = await lockRow()
-    const isWhole = !isThere || (await countWorkers(scope, workPoolId)) === workers
-    if (!isWhole && attempt < MOST_ATTEMPTS) await sql`rollback to savepoint before_the_gate`.execute(db)
-    await sql`release savepoint before_the_gate`.execute(db)
-    if (isWhole || attempt === MOST_ATTEMPTS) return isThere
+    isThere = await lockRow()
+    if (!isThere || (await countWorkers(scope, workPoolId)) === workers) break
+    if (attempt < MOST_ATTEMPTS) await sql`rollback to savepoint before_the_gate`.execute(db)
   }
+  await sql`release savepoint before_the_gate`.execute(db)
+  return isThere
 }
 
 async function countWorkers({ db, tables }: Scope, workPoolId: string): Promise<number> {

@@ -122,10 +122,9 @@ function watchStatements(
   const send = client.query.bind(client) as (...query: unknown[]) => unknown
   client.query = ((...query: unknown[]) => {
     const [text] = query
-    doing.set(
-      processID,
-      describe(typeof text === 'string' ? text.replace(/\s+/g, ' ').trim() : 'another kind of query'),
-    )
+    const statement = typeof text === 'string' ? text.replace(/\s+/g, ' ').trim() : 'another kind of query'
+    statements = [...statements.slice(-2), describe(statement)]
+    doing.set(processID, statements.join(' / '))
     return send(...query)
   }) as typeof client.query
 }
