@@ -3,19 +3,42 @@
 import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
-import { InvalidInputError, isRetryable, WorkQueueError } from 'kysely-work-queues'
+import {
+  DefaultWorkQueueError,
+  FlowRunNotFoundError,
+  FlowRunStateConflictError,
+  InvalidInputError,
+  isRetryable,
+  WorkPoolExistsError,
+  WorkPoolNotFoundError,
+  WorkQueueExistsError,
+  WorkQueueNotFoundError,
+} from 'kysely-work-queues'
 import { BadRequestBody, type Detail, ofInput } from './details.js'
 
-/** The status of each typed error, by the code that the error has for that. */
-const STATUS_OF_CODE: Record<string, ContentfulStatusCode> = {
-  WORK_QUEUE_NOT_FOUND: 404,
-  WORK_POOL_NOT_FOUND: 404,
-  FLOW_RUN_NOT_FOUND: 404,
-  WORK_QUEUE_EXISTS: 409,
-  WORK_POOL_EXISTS: 409,
-  DEFAULT_WORK_QUEUE: 409,
-  FLOW_RUN_STATE_CONFLICT: 409,
-  INVALID_INPUT: 422,
+/** The status of each typed error, and what Prefect's server says then. */
+const ANSWERS = [
+  on(WorkQueueNotFoundError, 404, ({ id }) => ({ exception_message: `Work queue with id ${id} not found` })),
+  on(WorkPoolNotFoundError, 404, ({ id }) => ({ exception_message: `Work pool with id ${id} not found` })),
+  on(FlowRunNotFoundError, 404, ({ id }) => ({ exception_message: `Flow run with id ${id} not found` })),
+  on(WorkQueueExistsError, 409, () => ({ detail: 'A work queue with this name already exists.' })),
+  on(WorkPoolExistsError, 409, () => ({ detail: 'A work pool with this name already exists.' })),
+  on(DefaultWorkQueueError, 409, ({ message }) => ({ detail: message })),
+  on(FlowRunStateConflictError, 409, ({ message }) => ({ detail: message })),
+]
+
+interface Answer {
+  readonly status: ContentfulStatusCode
+  readonly body: object
+}
+
+/** How errors of a class are answered. */
+function on<E extends Error>(
+  type: new (...args: never[]) => E,
+  status: ContentfulStatusCode,
+  say: (error: E) => object,
+): (error: Error) => Answer | undefined {
+  return (error) => (error instanceof type ? { status, body: say(error) } : undefined)
 }
 
 /** Answers with what went wrong. */
@@ -30,8 +53,10 @@ export function answerError(error: Error, c: Context): Response {
       body,
     )
   }
-  const status = error instanceof WorkQueueError ? STATUS_OF_CODE[error.code] : undefined
-  if (status !== undefined) return c.json({ detail: error.message }, status)
+  for (const answerOf of ANSWERS) {
+    const answer = answerOf(error)
+    if (answer !== undefined) return c.json(answer.body, answer.status)
+  }
   // Prefect's clients try again on 503.
   if (isRetryable(error)) return c.json({ exception_message: 'Service Unavailable' }, 503)
   console.error(error)

@@ -4,13 +4,14 @@ import type { WorkQueueTables } from 'kysely-work-queues'
 import { API_VERSION, checkApiVersion, PREFECT_VERSION } from './clients.js'
 import { answerError } from './answer-error.js'
 import { allowedMethods } from './path.js'
+import { flowRunStateRoutes } from './flow-run-states.js'
 import { flowRunRoutes } from './flow-runs.js'
 import { workPoolQueueRoutes } from './work-pool-queues.js'
 import { workPoolRoutes } from './work-pools.js'
 import { workQueueRoutes } from './work-queues.js'
 import { workerRoutes } from './workers.js'
 
-/** Prefect's routes for work queues, work pools, workers and (to read) flow runs, on any database that has the tables. */
+/** Prefect's routes for work queues, work pools, workers and flow runs, on any database that has the tables. */
 export function createApp(db: Kysely<WorkQueueTables>): Hono {
   // Prefect's clients end some paths with a slash.
   const app = new Hono({ strict: false })
@@ -25,6 +26,7 @@ export function createApp(db: Kysely<WorkQueueTables>): Hono {
   app.route('/api/work_pools', workPoolQueueRoutes(db))
   app.route('/api/work_pools', workerRoutes(db))
   app.route('/api/flow_runs', flowRunRoutes(db))
+  app.route('/api/flow_runs', flowRunStateRoutes(db))
   app.notFound((c) => {
     const allow = allowedMethods(app, c.req.path)
     return allow.length === 0

@@ -8,7 +8,7 @@ import { BadRequestBody, type Detail, toDetail } from './details.js'
 import { isObject, type Json, renameKeys, toCamelCase } from './keys.js'
 import { toUuid } from './path.js'
 
-/** Reads and checks options, all of which a request may leave out, and the body too. */
+/** Reads and checks options, most of which a request may leave out, and the body too. */
 export async function readOptions<T>(c: Context, schema: z.ZodType<T>): Promise<T> {
   return await readBody(c, schema, {})
 }
@@ -31,8 +31,12 @@ export async function readBody<T>(c: Context, schema: z.ZodType<T>, fallback?: o
   const result = schema.safeParse(body)
   if (result.success) return result.data
   const details = result.error.issues.flatMap((issue) => toDetail(issue, body))
+  // An option that is missing is missing by itself, and not in a record.
+  const isOption = ({ type, loc }: Detail): boolean => type === 'missing' && loc.length === 2 && fallback !== undefined
   throw new BadRequestBody(
-    details.toSorted((a, b) => isExtra(a) - isExtra(b)),
+    details
+      .map((detail) => (isOption(detail) ? { ...detail, input: null } : detail))
+      .toSorted((a, b) => isExtra(a) - isExtra(b)),
     body,
   )
 }
@@ -101,7 +105,7 @@ function toInput(body: Json, context: z.RefinementCtx, path: string[] = []): Jso
 }
 
 /** A schema's issues become the context's, so that they keep the place of the part that it checks. */
-function checkWith<T>(schema: z.ZodType<T>, input: unknown, context: z.RefinementCtx): T {
+export function checkWith<T>(schema: z.ZodType<T>, input: unknown, context: z.RefinementCtx): T {
   const result = schema.safeParse(input)
   if (result.success) return result.data
   // eslint-disable-next-line typescript/no-unsafe-type-assertion -- An issue is a raw issue that has its message already.

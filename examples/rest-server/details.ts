@@ -35,12 +35,26 @@ export function toDetail(issue: z.core.$ZodIssue, body: unknown): Detail[] {
   if (issue.code === 'invalid_type' && valueAt(body, locate(issue.path, body)) === undefined) {
     return [detail('missing', 'Field required', issue.path, body)]
   }
+  if (issue.code === 'invalid_value') {
+    const values = issue.values.map((value) => `'${String(value)}'`)
+    const list = [values.slice(0, -1).join(', '), ...values.slice(-1)].filter((part) => part !== '').join(' or ')
+    return [detail('enum', `Input should be ${list}`, issue.path, body)]
+  }
+  if (issue.code === 'invalid_type' && issue.expected === 'boolean') {
+    const isText = typeof valueAt(body, locate(issue.path, body)) === 'string'
+    const msg = `Input should be a valid boolean${isText ? ', unable to interpret input' : ''}`
+    return [detail(isText ? 'bool_parsing' : 'bool_type', msg, issue.path, body)]
+  }
   if (issue.code === 'invalid_type') {
     const [type, what] = TYPES[issue.expected] ?? ['value_error', issue.expected]
     return [detail(type, `Input should be a valid ${what}`, issue.path, body)]
   }
   if (issue.code === 'too_small' || issue.code === 'too_big') {
     const isSmall = issue.code === 'too_small'
+    // Of a priority, Prefect says what it is above.
+    if (isSmall && issue.path.at(-1) === 'priority') {
+      return [detail('greater_than', 'Input should be greater than 0', issue.path, body)]
+    }
     const bound = String(isSmall ? issue.minimum : issue.maximum)
     const msg = `Input should be ${isSmall ? 'greater' : 'less'} than or equal to ${bound}`
     return [detail(isSmall ? 'greater_than_equal' : 'less_than_equal', msg, issue.path, body)]
@@ -60,7 +74,6 @@ const TYPES: Record<string, readonly [string, string]> = {
   string: ['string_type', 'string'],
   int: ['int_type', 'integer'],
   number: ['int_type', 'integer'],
-  boolean: ['bool_type', 'boolean'],
   array: ['list_type', 'list'],
   object: ['dict_type', 'dictionary'],
   record: ['dict_type', 'dictionary'],

@@ -1,85 +1,132 @@
 import { Hono } from 'hono'
 import type { Kysely } from 'kysely'
-import { countFlowRuns, type FlowRunFilter, readFlowRun, readFlowRuns, type WorkQueueTables } from 'kysely-work-queues'
-import { STATE_TYPES } from 'kysely-work-queues/rules'
+import {
+  countFlowRuns,
+  createFlowRun,
+  type FlowRun,
+  FlowRunNotFoundError,
+  readFlowRun,
+  readFlowRuns,
+  setFlowRunState,
+  type WorkQueueTables,
+} from 'kysely-work-queues'
 import { z } from 'zod'
-import { page, readOptions, timeSchema } from './body.js'
+import { page, pageNumber, readBody, readOptions } from './body.js'
+import { findPool, findQueue } from './by-name.js'
 import { found } from './answer-error.js'
-import { isObject } from './keys.js'
-import { ID, idOf, toUuid } from './path.js'
-import { runToJson } from './to-json.js'
+import { createBody, labelsBody, updateBody } from './flow-run-body.js'
+import { flowRunFilter, runCriteria, toRunFilter } from './run-filter.js'
+import { deleteRuns, updateRun } from './flow-run-rows.js'
+import { bulkLimit } from './flow-run-states.js'
+import { ID, idOf } from './path.js'
+import { showRuns } from './show-runs.js'
 
-// Clients say null for each criterion that they do not set.
-const withoutNulls = (value: unknown): unknown =>
-  isObject(value)
-    ? Object.fromEntries(
-        Object.entries(value).flatMap(([key, member]) => (member === null ? [] : [[key, withoutNulls(member)]])),
-      )
-    : value
+// Orders: not yet.
+const sort = z.null('is not supported').optional()
+const filterBody = z.object({ ...runCriteria, sort, ...page })
+const paginateBody = z.object({ ...runCriteria, sort, limit: page.limit, page: pageNumber })
+const countBody = z.object(runCriteria)
+const bulkBody = z.object({ flow_runs: flowRunFilter, limit: bulkLimit })
 
-const anyOf = <T>(schema: z.ZodType<T>): z.ZodType<{ any: T[] | undefined } | undefined> =>
-  z
-    .strictObject({ any_: z.array(schema).optional() })
-    .transform(({ any_: any }) => ({ any }))
-    .optional()
-const anyId = anyOf(z.preprocess(toUuid, z.guid('must be a UUID')))
-const allOf = z
-  .strictObject({ operator: z.literal('and_').optional(), all_: z.array(z.string()).optional() })
-  .transform(({ all_: all }) => ({ all }))
-const between = z
-  .strictObject({ before_: timeSchema, after_: timeSchema })
-  .transform(({ before_: before, after_: after }) => ({ before, after }))
-const state = z.strictObject({
-  operator: z.literal('and_').optional(),
-  type: anyOf(z.enum(STATE_TYPES)),
-  name: anyOf(z.string()),
-})
+const NOT_FOUND = 'Flow run not found'
 
-/** What the library can filter by. A criterion that it has not is refused, since runs without it would be too many. */
-const criteria = z.strictObject({
-  operator: z.literal('and_').optional(),
-  id: anyId,
-  name: anyOf(z.string()),
-  deployment_id: anyId,
-  work_queue_name: anyOf(z.string()),
-  state: state.optional(),
-  tags: allOf.optional(),
-  next_scheduled_start_time: between.optional(),
-})
-const filter = z.preprocess(withoutNulls, criteria.nullish()).transform((given): FlowRunFilter => {
-  const { id, name, tags } = given ?? {}
-  return {
-    id,
-    name,
-    deploymentId: given?.deployment_id,
-    workQueueName: given?.work_queue_name,
-    stateType: given?.state?.type,
-    stateName: given?.state?.name,
-    tags,
-    nextScheduledStartTime: given?.next_scheduled_start_time,
-  }
-})
-// Of other tables than the run's own, and orders: not yet.
-const none = z.null('is not supported').optional()
-const others = { flows: none, task_runs: none, deployments: none, work_pools: none, work_pool_queues: none }
-const filterBody = z.object({ flow_runs: filter, ...others, sort: none, ...page })
-const countBody = z.object({ flow_runs: filter, ...others })
-
-/** Routes under /flow_runs that read. Runs are in the order of their ids. */
+/** Routes under /flow_runs for the runs themselves; their states apart. */
 export function flowRunRoutes(db: Kysely<WorkQueueTables>): Hono {
   const routes = new Hono()
+  const show = async (run: FlowRun): Promise<object | undefined> => (await showRuns(db, [run]))[0]
+
+  routes.post('/', async (c) => {
+    const {
+      state,
+      workPoolName,
+      workQueueName,
+      flowVersion: _,
+      infrastructureDocumentId: __,
+      ...input
+    } = await readBody(c, createBody)
+    const workQueueId = await findPlace(db, workPoolName ?? undefined, workQueueName ?? undefined)
+    const labels = { 'prefect.flow.id': input.flowId, ...input.labels }
+    const { flowRun, created } = await db.transaction().execute(async (trx) => {
+      const place = { workQueueId, workQueueName: workPoolName ? undefined : workQueueName }
+      const expectedStartTime = state?.scheduledTime ?? new Date()
+      const inserted = await createFlowRun(trx, { ...input, ...place, labels, expectedStartTime, stateType: null })
+      if (!inserted.created) return inserted
+      return { created: true, flowRun: await setFlowRunState(trx, inserted.flowRun.id, state ?? { type: 'PENDING' }) }
+    })
+    return c.json(await show(flowRun), created ? 201 : 200)
+  })
 
   routes.post('/filter', async (c) => {
-    const { flow_runs: filter, limit, offset } = await readOptions(c, filterBody)
-    return c.json((await readFlowRuns(db, { filter, limit, offset })).map(runToJson))
+    const { limit, offset, ...criteria } = await readOptions(c, filterBody)
+    const filter = await toRunFilter(db, criteria)
+    return c.json(await showRuns(db, await readFlowRuns(db, { filter, limit, offset })))
+  })
+
+  routes.post('/paginate', async (c) => {
+    const { limit, page, ...criteria } = await readOptions(c, paginateBody)
+    const filter = await toRunFilter(db, criteria)
+    const runs = await readFlowRuns(db, { filter, limit, offset: (page - 1) * limit })
+    const count = await countFlowRuns(db, { filter })
+    const pages = limit > 0 ? Math.ceil(count / limit) : 0
+    return c.json({ results: await showRuns(db, runs), count, limit, pages, page })
   })
 
   routes.post('/count', async (c) => {
-    const { flow_runs: filter } = await readOptions(c, countBody)
+    const filter = await toRunFilter(db, await readOptions(c, countBody))
     return c.json(await countFlowRuns(db, { filter }))
   })
 
-  routes.get(`/${ID}`, async (c) => c.json(runToJson(found(await readFlowRun(db, idOf(c)), 'Flow run not found'))))
+  routes.post('/bulk_delete', async (c) => {
+    const { flow_runs: filter, limit } = await readOptions(c, bulkBody)
+    const runs = await readFlowRuns(db, { filter, limit })
+    const deleted = await deleteRuns(
+      db,
+      runs.map(({ id }) => id),
+    )
+    return c.json({ deleted })
+  })
+
+  routes.get(`/${ID}`, async (c) => c.json(await show(found(await readFlowRun(db, idOf(c)), NOT_FOUND))))
+
+  routes.patch(`/${ID}`, async (c) => {
+    const { flowVersion: _, ...patch } = await readBody(c, updateBody)
+    if (patch.jobVariables) {
+      const { stateType } = found(await readFlowRun(db, idOf(c)), NOT_FOUND)
+      if (stateType !== 'SCHEDULED') {
+        return c.json({ detail: `Job variables for a flow run in state ${stateType} cannot be updated` }, 400)
+      }
+    }
+    found((await updateRun(db, idOf(c), patch)) || undefined, NOT_FOUND)
+    return c.body(null, 204)
+  })
+
+  routes.patch(`/${ID}/labels`, async (c) => {
+    const more = await readBody(c, labelsBody)
+    const id = idOf(c)
+    await db.transaction().execute(async (trx) => {
+      // A change that changes nothing holds the row.
+      if (!(await updateRun(trx, id, {}))) throw new FlowRunNotFoundError(id)
+      const labels = (await readFlowRun(trx, id))?.labels
+      await updateRun(trx, id, { labels: { ...labels, ...more } })
+    })
+    return c.body(null, 204)
+  })
+
+  routes.delete(`/${ID}`, async (c) => {
+    found((await deleteRuns(db, [idOf(c)]))[0], NOT_FOUND)
+    return c.body(null, 204)
+  })
 
   return routes
+}
+
+/** The id of the queue that a pool's and a queue's name stand for; a pool alone stands for its default queue. */
+async function findPlace(
+  db: Kysely<WorkQueueTables>,
+  workPoolName: string | undefined,
+  workQueueName: string | undefined,
+): Promise<string | null | undefined> {
+  if (!workPoolName) return undefined
+  const pool = await findPool(db, workPoolName)
+  return workQueueName ? (await findQueue(db, pool.name, workQueueName)).id : pool.defaultQueueId
 }

@@ -36,18 +36,67 @@ export function workerToJson(worker: Worker): Json {
   return renameKeys(worker, toSnakeCase)
 }
 
+/** What Prefect's server shows of a run's policy that says nothing. */
+const NO_POLICY = {
+  max_retries: 0,
+  retry_delay_seconds: 0,
+  retries: null,
+  retry_delay: null,
+  pause_keys: [],
+  resuming: false,
+  retry_type: null,
+}
+
 /** A run with its state, without which Prefect's clients would not know what to do with it. */
-export function runToJson(run: FlowRun): Json {
-  const { stateId, stateType, stateName, stateTimestamp } = run
+export function runToJson(run: FlowRun, message?: string | null): Json {
+  const { stateTimestamp: _, ...shown } = run
   return {
-    ...renameKeys(run, toSnakeCase),
-    state: stateType && {
-      id: stateId,
-      type: stateType,
-      name: stateName,
-      timestamp: stateTimestamp,
-      state_details: { flow_run_id: run.id, scheduled_time: run.nextScheduledStartTime },
-    },
+    ...renameKeys(shown, toSnakeCase),
+    // Prefect's server clears the time when a run starts, and says of one that ended before it started that it started then.
+    next_scheduled_start_time: run.stateType === 'SCHEDULED' ? run.nextScheduledStartTime : null,
+    start_time: run.startTime ?? run.endTime,
+    empirical_policy: { ...NO_POLICY, ...run.empiricalPolicy },
+    flow_version: null,
+    deployment_version: null,
+    infrastructure_document_id: null,
+    created_by: null,
+    state: stateToJson(run, message),
+  }
+}
+
+/** What Prefect's server shows of a state's details, but for the run and the time. */
+const NO_DETAILS = {
+  task_run_id: null,
+  child_flow_run_id: null,
+  cache_key: null,
+  cache_expiration: null,
+  deferred: false,
+  untrackable_result: false,
+  pause_timeout: null,
+  pause_reschedule: false,
+  pause_key: null,
+  run_input_keyset: null,
+  refresh_cache: null,
+  retriable: null,
+  transition_id: null,
+  task_parameters_id: null,
+  traceparent: null,
+  deployment_concurrency_lease_id: null,
+}
+
+/** The state that a run is in. Only SCHEDULED and PENDING have a time to start at. */
+export function stateToJson(run: FlowRun, message: string | null = null): Json | null {
+  const { id, stateId, stateType, stateName, stateTimestamp, nextScheduledStartTime } = run
+  if (stateType === null) return null
+  const isWaiting = stateType === 'SCHEDULED' || stateType === 'PENDING'
+  return {
+    id: stateId,
+    type: stateType,
+    name: stateName,
+    timestamp: stateTimestamp,
+    message,
+    data: null,
+    state_details: { ...NO_DETAILS, flow_run_id: id, scheduled_time: isWaiting ? nextScheduledStartTime : null },
   }
 }
 

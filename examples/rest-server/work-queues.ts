@@ -56,8 +56,9 @@ export function workQueueRoutes(db: Kysely<WorkQueueTables>): Hono {
 
   routes.patch(`/${ID}`, async (c) => {
     const patch = await readBody(c, updateBody)
-    const updated = await updateWorkQueue(db, idOf(c), patch, { emitStatusChange: sayStatus })
-    found(updated || undefined, NOT_FOUND)
+    const id = idOf(c)
+    const updated = await updateWorkQueue(db, id, patch, { emitStatusChange: sayStatus })
+    found(updated || undefined, `Work Queue ${id} not found`)
     return c.body(null, 204)
   })
 
@@ -71,7 +72,7 @@ export function workQueueRoutes(db: Kysely<WorkQueueTables>): Hono {
     const { workQueue, runs } = await getRunsInWorkQueue(db, idOf(c), { scheduledBefore, limit })
     // A person who looks at the queue is not an agent that serves it.
     if (!/^(true|t|yes|y|on|1)$/i.test(c.req.header('x-prefect-ui') ?? '')) await recordPolls(db, [workQueue])
-    return c.json(runs.map(runToJson))
+    return c.json(runs.map((run) => ({ ...runToJson(run), work_pool_id: null, work_pool_name: null })))
   })
 
   routes.get(`/${ID}/status`, async (c) => {
@@ -89,7 +90,7 @@ export function workQueueRoutes(db: Kysely<WorkQueueTables>): Hono {
 
   routes.post(`/${ID}/concurrency_status`, async (c) => {
     const { page, limit } = await readOptions(c, concurrencyBody)
-    const queue = found(await readWorkQueue(db, idOf(c)), NOT_FOUND)
+    const queue = found(await readWorkQueue(db, idOf(c)), 'Work queue not found.')
     const active = (await countWorkQueueActiveSlots(db, [queue.id])).get(queue.id) ?? 0
     const holders = await readWorkQueueSlotHolders(db, queue.id, { limit, offset: (page - 1) * limit })
     return c.json({

@@ -60,7 +60,9 @@ describeOnDatabases(
         [{ flow_runs: { operator: 'or_' } }, 'flow_runs', 'operator'],
         [{ flow_runs: { id: { any_: ['x'] } } }, 'flow_runs', 'id', 'any_', 0],
         [{ flow_runs: { start_time: { before_: '2026-01-01' } } }, 'flow_runs', 'start_time'],
-        [{ flows: { name: { any_: ['f'] } } }, 'flows'],
+        [{ flows: { name: { any_: ['f'] } } }, 'flows', 'name'],
+        [{ task_runs: {} }, 'task_runs'],
+        [{ work_pools: { status: {} } }, 'work_pools', 'status'],
         [{ sort: 'START_TIME_ASC' }, 'sort'],
       ] as const) {
         const { status, body: answer } = await server.send('POST', '/flow_runs/filter', body)

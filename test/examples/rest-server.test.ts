@@ -161,7 +161,7 @@ describeOnDatabases(
       ] as const) {
         const answer = await send(method, path, method === 'GET' || method === 'DELETE' ? undefined : { name: 'a' })
         expect([method, path, answer.status]).toEqual([method, path, 404])
-        expect(answer.body.detail).toEqual(expect.any(String))
+        expect(answer.body.detail ?? answer.body.exception_message).toEqual(expect.any(String))
       }
 
       const { body: pool } = await send('POST', '/work_pools/', { name: 'k8s' })

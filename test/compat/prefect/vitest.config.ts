@@ -5,7 +5,7 @@ import base from '../../../vitest.config.js'
 export default defineConfig({
   ...(base.resolve && { resolve: base.resolve }),
   test: {
-    include: ['test/compat/prefect/*.check.ts', 'test/examples/prefect-command.test.ts'],
+    include: ['test/compat/prefect/*.check.ts', 'test/examples/{prefect-command,rest-server-routes}.test.ts'],
     globalSetup: ['test/support/global-setup.ts', 'test/compat/prefect/start-prefect.ts'],
     fileParallelism: false,
     // Each command of Prefect's is a Python process, which takes seconds to start.
