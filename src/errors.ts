@@ -162,6 +162,22 @@ export class UnreadableRowError extends WorkQueueError {
   }
 }
 
+/** A table that the call needs is not there: its migration was not run. Nothing was changed. */
+export class MissingTableError extends WorkQueueError {
+  override readonly name = 'MissingTableError'
+  readonly code = 'MISSING_TABLE'
+  /** The table, as the database calls it, such as `flow_run_lease`. */
+  readonly table: string
+  /** What `kysely-work-queues/migrations` exports for it, such as `leases`. */
+  readonly migration: string
+
+  constructor(table: string, migration: string) {
+    super(`The table ${table} is missing; run the migration \`${migration}\` of kysely-work-queues/migrations.`)
+    this.table = table
+    this.migration = migration
+  }
+}
+
 /** The session's dialect is not supported. Supported are SQLite and PostgreSQL. */
 export class UnsupportedDialectError extends WorkQueueError {
   override readonly name = 'UnsupportedDialectError'

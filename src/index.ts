@@ -78,8 +78,9 @@ export {
 // Session, tables and records
 export type { RequiredTables, Session } from './session.js'
 export type { FlowRunTable } from './model/flow-run.js'
+export type { FlowRunLease, FlowRunLeaseTable } from './model/flow-run-lease.js'
 export type { FlowRunStateTable } from './model/flow-run-state.js'
-export type { WorkQueueTables } from './model/tables.js'
+export type { LeaseTables, WorkQueueTables } from './model/tables.js'
 export type { WorkPoolTable } from './model/work-pool.js'
 export type { WorkQueueTable } from './model/work-queue.js'
 export type { WorkerTable } from './model/worker.js'
@@ -126,6 +127,7 @@ export {
   type InputIssue,
   InvalidInputError,
   isRetryable,
+  MissingTableError,
   UnreadableRowError,
   UnsupportedDialectError,
   WorkPoolExistsError,

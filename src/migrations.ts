@@ -1,5 +1,6 @@
 import * as indexes24 from './model/migrations/indexes-2026-11-24.js'
 import * as indexes25 from './model/migrations/indexes-2026-11-25.js'
+import { leases as leasesTable } from './model/migrations/leases-2026-11-26.js'
 import { migration, type WorkQueueMigration } from './model/migrations/migration.js'
 import { tables } from './model/migrations/tables-2026-11-24.js'
 
@@ -20,6 +21,15 @@ export type { WorkQueueMigration }
 export const migrations: Record<string, WorkQueueMigration> = {
   '2026-11-24_work_queues_tables': tables,
   '2026-11-25_work_queues_indexes': migration(indexes25.CREATE_INDEXES, indexes25.DROP_INDEXES),
+  '2026-11-26_work_queues_leases': leasesTable,
+}
+
+/**
+ * The migration that adds the table of leases, `flow_run_lease`, to a database that Prefect 3 has made. It is
+ * a part of `migrations`, under the same key.
+ */
+export const leases: Record<string, WorkQueueMigration> = {
+  '2026-11-26_work_queues_leases': leasesTable,
 }
 
 /**

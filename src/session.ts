@@ -12,7 +12,7 @@ import {
 } from 'kysely'
 import { UnsupportedDialectError } from './errors.js'
 import type { Dialect } from './model/dialect.js'
-import type { WorkQueueTables } from './model/tables.js'
+import type { AllTables, WorkQueueTables } from './model/tables.js'
 
 /**
  * What every function takes first: the host's Kysely instance, or its transaction, typed for the host's own
@@ -40,7 +40,7 @@ interface Requirement {
 
 /** An opened session: what the operations work with. */
 export interface Scope {
-  readonly db: Kysely<WorkQueueTables>
+  readonly db: Kysely<AllTables>
   readonly dialect: Dialect
   readonly isTransaction: boolean
   /** The host's schema, if it has set one. */
@@ -49,7 +49,7 @@ export interface Scope {
    * The tables as an `sql` template needs them: in the host's schema, which Kysely adds to built queries
    * only.
    */
-  readonly tables: { readonly [T in keyof WorkQueueTables]: RawBuilder<unknown> }
+  readonly tables: { readonly [T in keyof AllTables]: RawBuilder<unknown> }
 }
 
 /**
@@ -75,7 +75,7 @@ export async function open<DB extends RequiredTables, T>(
   session: Session<DB>,
   run: (scope: Scope) => Promise<T>,
 ): Promise<T> {
-  const host = session as unknown as Kysely<WorkQueueTables>
+  const host = session as unknown as Kysely<AllTables>
   const schema = host.getExecutor().plugins.length === 0 ? undefined : schemaOf(host)
   const bare = host.withoutPlugins()
   // `withSchema` is a plugin too, so `withoutPlugins` has dropped it.
@@ -132,9 +132,9 @@ export async function transact<T>(scope: Scope, run: (scope: Scope) => Promise<T
 }
 
 /** The transaction of `executor` for whoever holds its connection, and so need not wait for it. */
-function holding(executor: QueryExecutor, connection: DatabaseConnection): Kysely<WorkQueueTables> {
+function holding(executor: QueryExecutor, connection: DatabaseConnection): Kysely<AllTables> {
   const held = executor.withConnectionProvider({ provideConnection: async (consumer) => await consumer(connection) })
-  return new Transaction<WorkQueueTables>({ ...UNUSED, executor: held })
+  return new Transaction<AllTables>({ ...UNUSED, executor: held })
 }
 
 /** What Kysely needs to begin transactions and to end the session. Those who hold a connection do neither. */
@@ -150,7 +150,7 @@ async function takeWriteLock({ db }: Scope): Promise<void> {
 }
 
 /** The schema that the host's plugins put our tables in, if any. */
-function schemaOf(db: Kysely<WorkQueueTables>): string | undefined {
+function schemaOf(db: Kysely<AllTables>): string | undefined {
   const from = db.selectFrom('work_queue').selectAll().toOperationNode().from?.froms[0]
   return from !== undefined && TableNode.is(from) ? from.table.schema?.name : undefined
 }
@@ -166,6 +166,7 @@ function nameTables(table: (name: string) => RawBuilder<unknown>): Scope['tables
     worker: table('worker'),
     flow_run: table('flow_run'),
     flow_run_state: table('flow_run_state'),
+    flow_run_lease: table('flow_run_lease'),
   }
 }
 
@@ -179,7 +180,7 @@ const dialects = new WeakMap<DialectAdapter, Dialect>()
  * Tells the dialect by how it compiles a parameter and an identifier: public API, right for every driver and
  * for copies of Kysely.
  */
-function dialectOf(db: Kysely<WorkQueueTables>): Dialect {
+function dialectOf(db: Kysely<AllTables>): Dialect {
   const { adapter } = db.getExecutor()
   let dialect = dialects.get(adapter)
   if (dialect === undefined) {

@@ -1,3 +1,4 @@
+import type { FlowRunLeaseTable } from './flow-run-lease.js'
 import type { FlowRunStateTable } from './flow-run-state.js'
 import type { FlowRunTable } from './flow-run.js'
 import type { WorkPoolTable } from './work-pool.js'
@@ -22,3 +23,22 @@ export interface WorkQueueTables {
   flow_run: FlowRunTable
   flow_run_state: FlowRunStateTable
 }
+
+/**
+ * The table of leases, as a Kysely type: for a host that has it and reads it.
+ *
+ * @example
+ * ```ts
+ * import type { LeaseTables, WorkQueueTables } from 'kysely-work-queues'
+ *
+ * interface Database extends WorkQueueTables, LeaseTables {
+ *   invoice: InvoiceTable
+ * }
+ * ```
+ */
+export interface LeaseTables {
+  flow_run_lease: FlowRunLeaseTable
+}
+
+/** All tables of ours, also those that a host may do without. */
+export interface AllTables extends WorkQueueTables, LeaseTables {}

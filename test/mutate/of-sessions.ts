@@ -42,10 +42,10 @@ export const ofSessions: readonly Mutation[] = [
   },
   {
     file: 'src/session.ts',
-    find: `  const host = session as unknown as Kysely<WorkQueueTables>
+    find: `  const host = session as unknown as Kysely<AllTables>
 `,
     replace: `  await undefined
-  const host = session as unknown as Kysely<WorkQueueTables>
+  const host = session as unknown as Kysely<AllTables>
 `,
     fails: 'test/contract/hosts/current-session.test.ts > on SQLite in memory > is one and the same to createWorkPool',
   },

@@ -118,10 +118,17 @@ export function factory({ plain: db, dialect }: Pick<TestDatabase, 'plain' | 'di
   return make
 }
 
-/** Every row of every table of ours, to compare before and after. */
+/** Every row of every table of ours, to compare before and after; leases where there is a table for them. */
 export async function allRows({ plain: db }: Pick<TestDatabase, 'plain'>): Promise<Record<string, object[]>> {
   const tables = ['work_pool', 'work_queue', 'worker', 'flow_run', 'flow_run_state'] as const
   const rows: Record<string, object[]> = {}
   for (const table of tables) rows[table] = await db.selectFrom(table).selectAll().orderBy(sql.ref('id')).execute()
+  const leases = (db as Kysely<any>).selectFrom('flow_run_lease').selectAll().orderBy('flow_run_id')
+  try {
+    rows['flow_run_lease'] = await leases.execute()
+  } catch (error) {
+    // Prefect's own tables.
+    if (!/no such table|does not exist/.test(String(error))) throw error
+  }
   return rows
 }

@@ -64,7 +64,7 @@ const COUNT_OBJECTS = `(
   + (select count(*)::int from pg_proc where oid >= 16384)
   + (select count(*)::int from pg_policy))`
 
-const TABLES = ['flow_run_state', 'flow_run', 'worker', 'work_queue', 'work_pool']
+const TABLES = ['flow_run_lease', 'flow_run_state', 'flow_run', 'worker', 'work_queue', 'work_pool']
 
 /** Empties our tables. Says whether the database is then as it was: nothing added to it, and no statistics. */
 async function isEmptied(url: string, schema: string, objects: number): Promise<boolean> {

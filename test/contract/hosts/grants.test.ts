@@ -51,7 +51,7 @@ describeOnDatabases(
 /** The rows that the calls are about, as they were. */
 async function resetRows(db: Kysely<WorkQueueTables>, make: Factory): Promise<void> {
   await db.updateTable('work_pool').set({ default_queue_id: null }).execute()
-  for (const table of TABLES.toReversed()) await db.deleteFrom(table).execute()
+  for (const table of TABLES.toReversed()) await (db as Kysely<any>).deleteFrom(table).execute()
   await makeGrantedWorld(make)
 }
 

@@ -64,9 +64,9 @@ describeOnDatabases(
       for (const key of keys) expect(key).toMatch(/^\d{4}-\d\d-\d\d_work_queues_\w+$/)
     })
 
-    test('make the five tables, and no index on the start time alone', async () => {
+    test('make our tables, and no index on the start time alone', async () => {
       const { tables, indexes } = await objects(t)
-      expect(tables).toEqual(['flow_run', 'flow_run_state', 'work_pool', 'work_queue', 'worker'])
+      expect(tables).toEqual(['flow_run', 'flow_run_lease', 'flow_run_state', 'work_pool', 'work_queue', 'worker'])
       expect(indexes.filter((name) => name.includes('next_scheduled_start_time'))).toEqual([])
     })
 

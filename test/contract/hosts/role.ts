@@ -3,7 +3,7 @@ import type { WorkQueueTables } from 'kysely-work-queues'
 import { inject } from 'vitest'
 
 /** Our tables, each after those that its rows refer to. */
-export const TABLES = ['work_pool', 'work_queue', 'worker', 'flow_run', 'flow_run_state'] as const
+export const TABLES = ['work_pool', 'work_queue', 'worker', 'flow_run', 'flow_run_state', 'flow_run_lease'] as const
 
 /** A right to do something with a table. */
 export interface Grant {

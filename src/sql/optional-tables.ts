@@ -1,0 +1,54 @@
+import { type DialectAdapter, sql } from 'kysely'
+import { MissingTableError } from '../errors.js'
+import type { AllTables, WorkQueueTables } from '../model/tables.js'
+import type { Scope } from '../session.js'
+
+/** The tables that a database may lack, each with the migration that makes it. */
+const MIGRATIONS: Readonly<Record<OptionalTable, string>> = { flow_run_lease: 'leases' }
+
+/** A table that a database may lack. */
+export type OptionalTable = Exclude<keyof AllTables, keyof WorkQueueTables>
+
+// A statement that names a missing table aborts the caller's transaction on PostgreSQL, so it is asked
+// before. What was seen once is not asked for again: by the adapter, which an instance and its transactions
+// share and which goes with them. A table that is dropped since makes the driver's own error.
+const seen = new WeakMap<DialectAdapter, Set<string>>()
+
+/** For a host with a schema for each of its tenants: begun anew at this size. */
+const MOST_SEEN = 10_000
+
+/** Whether the table is there. */
+export async function hasTable(scope: Scope, table: OptionalTable): Promise<boolean> {
+  const { db, schema } = scope
+  const { adapter } = db.getExecutor()
+  let tables = seen.get(adapter)
+  if (tables === undefined) seen.set(adapter, (tables = new Set()))
+  const key = schema === undefined ? table : `${schema} ${table}`
+  if (tables.has(key)) return true
+  const isThere = await askFor(scope, table)
+  if (tables.size >= MOST_SEEN) tables.clear()
+  if (isThere) tables.add(key)
+  return isThere
+}
+
+/**
+ * Refuses the call where the table is not there.
+ *
+ * @throws {MissingTableError} when it is not.
+ */
+export async function requireTable(scope: Scope, table: OptionalTable): Promise<void> {
+  if (!(await hasTable(scope, table))) throw new MissingTableError(table, MIGRATIONS[table])
+}
+
+async function askFor({ db, dialect, schema }: Scope, table: OptionalTable): Promise<boolean> {
+  if (dialect === 'postgres') {
+    const name = schema === undefined ? `"${table}"` : `"${schema.replaceAll('"', '""')}"."${table}"`
+    const { rows } = await sql<{ isThere: string }>`
+      select cast(to_regclass(${name}) is not null as text) as "isThere"`.execute(db)
+    return rows[0]?.isThere === 'true'
+  }
+  const { rows } = await sql`
+    select 1 as found from ${schema === undefined ? sql`` : sql`${sql.id(schema)}.`}sqlite_master
+    where type in ('table', 'view') and name = ${table}`.execute(db)
+  return rows.length > 0
+}
