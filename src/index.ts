@@ -36,6 +36,10 @@ export { claimRunsInWorkQueue, type ClaimRunsInWorkQueueOptions } from './claims
 export { claimScheduledFlowRuns, type ClaimScheduledFlowRunsOptions } from './claims/claim-scheduled-flow-runs.js'
 export { releaseStaleClaims, type ReleaseStaleClaimsOptions } from './claims/release-stale-claims.js'
 
+// Leases
+export { readLeases, type ReadLeasesOptions } from './leases/read-leases.js'
+export type { LeaseOptions } from './model/flow-run-lease.js'
+
 // Explanations
 export { explainFlowRun, type FlowRunExplanation } from './explain/explain-flow-run.js'
 export { explainWorkQueue, type WorkQueueExplanation } from './explain/explain-work-queue.js'

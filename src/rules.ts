@@ -19,6 +19,7 @@ export {
   DEFAULT_WORK_QUEUE_DESCRIPTION,
   DEFAULT_WORK_QUEUE_NAME,
 } from './rules/names.js'
+export { type ClaimedState, leaseHolds } from './rules/lease-holds.js'
 export { openSlots } from './rules/open-slots.js'
 export { type PrioritizedQueue, rebalancePriorities } from './rules/rebalance-priorities.js'
 export { type DefaultWorkPool, resolveWorkPool, type WorkPoolResolution } from './rules/resolve-work-pool.js'

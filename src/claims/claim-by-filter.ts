@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { FlowRun } from '../model/flow-run.js'
+import type { NewLease } from '../model/flow-run-lease.js'
 import { decodeInteger } from '../model/values.js'
 import type { WorkQueue } from '../model/work-queue.js'
 import { pollFilterQueue } from '../polls/filter-queue-poll.js'
@@ -22,6 +23,8 @@ export interface QueueClaim {
   /** `undefined`: the clock. */
   readonly now: Date | undefined
   readonly recordPolls: boolean
+  /** `undefined`: in nobody's name. */
+  readonly lease: NewLease | undefined
 }
 
 /** Passes the gates of all pools, before any row is held: a claim by filter may take runs of every queue. */
@@ -43,7 +46,7 @@ export async function claimByFilter(scope: Scope, queue: WorkQueue, claim: Queue
   return await enterPendingRuns(
     scope,
     runs.map(({ id }) => id),
-    claim.now,
+    claim,
   )
 }
 

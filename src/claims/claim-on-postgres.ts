@@ -8,6 +8,7 @@ import type { RunsInWorkQueue } from '../polls/queue-poll.js'
 import { type Scope, transact } from '../session.js'
 import { type Parameter, runStatement } from '../sql/cached-statement.js'
 import { timeOfStatement } from '../sql/clock.js'
+import { leaseText } from '../sql/leases.js'
 import { readStoredRuns } from '../sql/stored-runs.js'
 import { claimByFilter, hasWorkByFilter, passAllGates, type QueueClaim } from './claim-by-filter.js'
 import {
@@ -145,14 +146,14 @@ function read(
 async function send(
   scope: Scope,
   name: string,
-  { limit, scheduledBefore, now, recordPolls }: QueueClaim,
+  { limit, scheduledBefore, now, recordPolls, lease }: QueueClaim,
   workQueueId: string,
   place: Place,
   build: (text: QueueClaimText) => RawBuilder<object>,
 ): Promise<Row[]> {
   const { isQueueLimited, isPoolLimited, takesNames } = place
   const due = scheduledBefore === undefined ? 'now' : scheduledBefore === null ? 'all' : 'given'
-  const shape = `queue-${name} ${isQueueLimited} ${isPoolLimited} ${takesNames} ${due} ${now === undefined} ${recordPolls}`
+  const shape = `queue-${name} ${isQueueLimited} ${isPoolLimited} ${takesNames} ${due} ${now === undefined} ${recordPolls} ${lease !== undefined}`
   const values = {
     workQueueId,
     workPoolId: place.workPoolId,
@@ -160,6 +161,7 @@ async function send(
     scheduledBefore: scheduledBefore ? encodeTime(scheduledBefore, 'postgres') : undefined,
     now: now && encodeTime(now, 'postgres'),
     stateIdHead: newIdHead(),
+    ...lease,
   }
   const toText = (parameter: Parameter): RawBuilder<Row> => {
     const time = (name: string): RawBuilder<unknown> => sql`cast(${parameter(name)} as timestamptz)`
@@ -177,6 +179,7 @@ async function send(
       now: asked,
       stateIdHead: sql`cast(${parameter('stateIdHead')} as text)`,
       recordsPoll: recordPolls,
+      lease: lease && leaseText(parameter),
     }) as RawBuilder<Row>
   }
   return await runStatement<Row>(scope, shape, toText, values)

@@ -43,7 +43,7 @@ export async function claimOnSqlite(scope: Scope, workQueueId: string, claim: Qu
     const picked = await pick(inside, workQueueId, timed, known)
     const runs = picked.place.hasFilter
       ? await claimByFilter(inside, picked.workQueue, timed)
-      : await enterPendingRuns(inside, picked.ids, timed.now)
+      : await enterPendingRuns(inside, picked.ids, timed)
     return { ...picked, runs }
   })
   remember(scope, workQueueId, { ...claimed.place, foundNothing: claim.limit > 0 && claimed.runs.length === 0 })

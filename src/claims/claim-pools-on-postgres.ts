@@ -1,12 +1,14 @@
 import { type RawBuilder, sql } from 'kysely'
 import { enterQueues, lockWorkQueues, takeTurns } from '../locks.js'
 import { readStoredRun } from '../sql/stored-runs.js'
+import type { NewLease } from '../model/flow-run-lease.js'
 import { newIdHead } from '../model/ids.js'
 import { encodeTime } from '../model/values.js'
 import { type PoolPoll, pollPools, type ScheduledFlowRun, sendPoolPoll } from '../polls/pool-poll.js'
 import { type Scope, transact } from '../session.js'
 import { CLAIM_SLOTS } from '../sql/active-runs.js'
 import { writePolls } from '../work-queues/record-work-queue-polls.js'
+import { leaseText } from '../sql/leases.js'
 import { recallPools, rememberPools } from '../sql/known-queues.js'
 import { claimHeldPools, claimUnlimitedPools, type PoolClaimText } from './pool-claim.postgres.js'
 import { readAskedQueues, recordPollsOf } from './recorded-polls.js'
@@ -16,6 +18,8 @@ export interface PoolClaimOptions {
   /** `undefined`: the clock. */
   readonly now: Date | undefined
   readonly recordPolls: boolean
+  /** `undefined`: in nobody's name. */
+  readonly lease: NewLease | undefined
 }
 
 /**
@@ -29,7 +33,7 @@ export async function claimPoolsOnPostgres(
   options: PoolClaimOptions,
 ): Promise<ScheduledFlowRun[]> {
   if (!options.recordPolls && !recallPools(scope, poll)) {
-    const claimed = await claimAtOnce(scope, poll, options.now)
+    const claimed = await claimAtOnce(scope, poll, options)
     if (claimed !== undefined) return claimed
   }
   // Inside a transaction, the look has to be part of it.
@@ -53,9 +57,9 @@ async function look(scope: Scope, poll: PoolPoll): Promise<string[]> {
 async function claimAtOnce(
   scope: Scope,
   poll: PoolPoll,
-  now: Date | undefined,
+  options: PoolClaimOptions,
 ): Promise<ScheduledFlowRun[] | undefined> {
-  const rows = await send(scope, 'claim-pools-at-once', poll, now, (text) => claimUnlimitedPools(scope, text))
+  const rows = await send(scope, 'claim-pools-at-once', poll, options, (text) => claimUnlimitedPools(scope, text))
   const isLimited = rows[0]?.hasLimit === 'true'
   rememberPools(scope, poll, isLimited)
   return isLimited ? undefined : rows.flatMap(toScheduledFlowRun)
@@ -65,9 +69,10 @@ async function claimAtOnce(
 async function claimInTurn(
   scope: Scope,
   poll: PoolPoll,
-  { now, recordPolls }: PoolClaimOptions,
+  options: PoolClaimOptions,
   found: readonly string[],
 ): Promise<ScheduledFlowRun[]> {
+  const { now, recordPolls } = options
   const asked = recordPolls ? await readAskedQueues(scope, poll) : []
   const gatesOf = [...new Set([...found, ...asked])]
   if (gatesOf.length === 0) return []
@@ -88,7 +93,7 @@ async function claimInTurn(
     workPoolIds: [...new Set(entered.map(({ workPoolId }) => workPoolId))],
     workQueueIds: entered.map(({ workQueueId }) => workQueueId),
   }
-  const rows = await send(scope, 'claim-held-pools', held, now, (text) => claimHeldPools(scope, text))
+  const rows = await send(scope, 'claim-held-pools', held, options, (text) => claimHeldPools(scope, text))
   return rows.flatMap(toScheduledFlowRun)
 }
 
@@ -108,16 +113,18 @@ async function send(
   scope: Scope,
   name: string,
   poll: PoolPoll,
-  now: Date | undefined,
+  { now, lease }: PoolClaimOptions,
   build: (text: PoolClaimText) => RawBuilder<object>,
 ): Promise<Row[]> {
-  return await sendPoolPoll<Row>(scope, `${name} ${now === undefined}`, { ...poll, lock: true }, CLAIM_SLOTS, {
+  const shape = `${name} ${now === undefined} ${lease !== undefined}`
+  return await sendPoolPoll<Row>(scope, shape, { ...poll, lock: true }, CLAIM_SLOTS, {
     build: (text, parameter) =>
       build({
         poll: text,
         now: now === undefined ? undefined : sql`cast(${parameter('now')} as timestamptz)`,
         stateIdHead: sql`cast(${parameter('stateIdHead')} as text)`,
+        lease: lease && leaseText(parameter),
       }) as RawBuilder<Row>,
-    values: { now: now && encodeTime(now, 'postgres'), stateIdHead: newIdHead() },
+    values: { now: now && encodeTime(now, 'postgres'), stateIdHead: newIdHead(), ...lease },
   })
 }

@@ -1,6 +1,7 @@
 import { type PoolPoll, pollPools, type ScheduledFlowRun } from '../polls/pool-poll.js'
 import { type Scope, transact } from '../session.js'
 import { CLAIM_SLOTS } from '../sql/active-runs.js'
+import type { PoolClaimOptions } from './claim-pools-on-postgres.js'
 import { enterPendingRuns } from './enter-pending-runs.js'
 import { recordPollsOf } from './recorded-polls.js'
 
@@ -10,7 +11,7 @@ import { recordPollsOf } from './recorded-polls.js'
 export async function claimPoolsOnSqlite(
   scope: Scope,
   poll: PoolPoll,
-  { now, recordPolls }: { readonly now: Date | undefined; readonly recordPolls: boolean },
+  { now, recordPolls, lease }: PoolClaimOptions,
 ): Promise<ScheduledFlowRun[]> {
   // A look first, so that the usual claim, which finds nothing, does not wait for the lock.
   if (!scope.isTransaction && !recordPolls && (await pollPools(scope, poll, CLAIM_SLOTS)).length === 0) return []
@@ -18,7 +19,9 @@ export async function claimPoolsOnSqlite(
     if (recordPolls) await recordPollsOf(inside, poll, now)
     const found = await pollPools(inside, poll, CLAIM_SLOTS)
     const ids = found.map(({ flowRun }) => flowRun.id)
-    const flowRuns = new Map((await enterPendingRuns(inside, ids, now)).map((flowRun) => [flowRun.id, flowRun]))
+    const flowRuns = new Map(
+      (await enterPendingRuns(inside, ids, { now, lease })).map((flowRun) => [flowRun.id, flowRun]),
+    )
     return found.map((place) => ({ ...place, flowRun: flowRuns.get(place.flowRun.id) ?? place.flowRun }))
   })
 }

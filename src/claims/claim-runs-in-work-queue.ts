@@ -1,13 +1,15 @@
 import { z } from 'zod'
 import { check, countSchema, idSchema, nowShape, type NowOption, timeSchema } from '../model/checks.js'
+import { type LeaseOptions, leaseOf, leaseShape, needsHolder } from '../model/flow-run-lease.js'
 import type { RunsInWorkQueue } from '../polls/queue-poll.js'
 import { open, type RequiredTables, type Session } from '../session.js'
+import { requireTable } from '../sql/optional-tables.js'
 import { NO_LIMIT } from '../sql/runs.js'
 import { claimOnPostgres } from './claim-on-postgres.js'
 import { claimOnSqlite } from './claim-on-sqlite.js'
 
 /** Which runs a claim asks for. */
-export interface ClaimRunsInWorkQueueOptions extends NowOption {
+export interface ClaimRunsInWorkQueueOptions extends NowOption, LeaseOptions {
   /** How many at most. Default: as many as are due and may start. */
   limit?: number | undefined
   /** Only runs that are due at this time. Default: now. `null`: every SCHEDULED run. */
@@ -16,12 +18,15 @@ export interface ClaimRunsInWorkQueueOptions extends NowOption {
   recordPolls?: boolean | undefined
 }
 
-const optionsSchema = z.strictObject({
-  limit: countSchema.optional(),
-  scheduledBefore: timeSchema.nullish(),
-  recordPolls: z.boolean().default(false),
-  ...nowShape,
-})
+const optionsSchema = z
+  .strictObject({
+    limit: countSchema.optional(),
+    scheduledBefore: timeSchema.nullish(),
+    recordPolls: z.boolean().default(false),
+    ...leaseShape,
+    ...nowShape,
+  })
+  .superRefine(needsHolder)
 
 /**
  * Claims runs of a work queue: takes the runs that {@link getRunsInWorkQueue} would return, and moves them
@@ -41,9 +46,13 @@ const optionsSchema = z.strictObject({
  * claim that would count from an old snapshot fails with the driver's retryable error (40001). Outside a
  * transaction a claim that finds nothing writes nothing.
  *
+ * With `holder`, each claimed run has a lease of `leaseSeconds`, written by the same statement: see
+ * {@link readLeases}. A claim without one leaves an old lease as it is, which is void by then.
+ *
  * @returns The queue and the claimed runs as they now are, in the order of the poll.
  * @throws {InvalidInputError} when an argument is not valid.
  * @throws {WorkQueueNotFoundError} when there is no such queue.
+ * @throws {MissingTableError} when there is a `holder`, and no table of leases.
  *
  * @example
  * ```ts
@@ -57,11 +66,12 @@ export async function claimRunsInWorkQueue<DB extends RequiredTables>(
   options: ClaimRunsInWorkQueueOptions = {},
 ): Promise<RunsInWorkQueue> {
   const workQueueId = check(idSchema, id, 'id')
-  const { limit = NO_LIMIT, scheduledBefore, recordPolls, now } = check(optionsSchema, options)
-  const claim = { limit, scheduledBefore, recordPolls, now }
-  return await open(session, async (scope) =>
-    scope.dialect === 'postgres'
+  const { limit = NO_LIMIT, scheduledBefore, recordPolls, now, ...forWhom } = check(optionsSchema, options)
+  const claim = { limit, scheduledBefore, recordPolls, now, lease: leaseOf(forWhom) }
+  return await open(session, async (scope) => {
+    if (claim.lease !== undefined) await requireTable(scope, 'flow_run_lease')
+    return scope.dialect === 'postgres'
       ? await claimOnPostgres(scope, workQueueId, claim)
-      : await claimOnSqlite(scope, workQueueId, claim),
-  )
+      : await claimOnSqlite(scope, workQueueId, claim)
+  })
 }

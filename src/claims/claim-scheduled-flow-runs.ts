@@ -1,12 +1,14 @@
 import { z } from 'zod'
 import { check, countSchema, idSchema, nowShape, type NowOption, timeSchema } from '../model/checks.js'
+import { type LeaseOptions, leaseOf, leaseShape, needsHolder } from '../model/flow-run-lease.js'
 import { DEFAULT_POOL_POLL_LIMIT, type PoolPoll, type ScheduledFlowRun } from '../polls/pool-poll.js'
 import { open, type RequiredTables, type Session } from '../session.js'
+import { requireTable } from '../sql/optional-tables.js'
 import { claimPoolsOnPostgres } from './claim-pools-on-postgres.js'
 import { claimPoolsOnSqlite } from './claim-pools-on-sqlite.js'
 
 /** Which runs a claim over work pools asks for. */
-export interface ClaimScheduledFlowRunsOptions extends NowOption {
+export interface ClaimScheduledFlowRunsOptions extends NowOption, LeaseOptions {
   /** Default: every pool. */
   workPoolIds?: readonly string[] | undefined
   /** Default: every queue of the pools. */
@@ -25,15 +27,18 @@ export interface ClaimScheduledFlowRunsOptions extends NowOption {
   recordPolls?: boolean | undefined
 }
 
-const optionsSchema = z.strictObject({
-  workPoolIds: z.array(idSchema).optional(),
-  workQueueIds: z.array(idSchema).optional(),
-  scheduledBefore: timeSchema.nullish(),
-  limit: countSchema.default(DEFAULT_POOL_POLL_LIMIT),
-  respectQueuePriorities: z.boolean().default(true),
-  recordPolls: z.boolean().default(false),
-  ...nowShape,
-})
+const optionsSchema = z
+  .strictObject({
+    workPoolIds: z.array(idSchema).optional(),
+    workQueueIds: z.array(idSchema).optional(),
+    scheduledBefore: timeSchema.nullish(),
+    limit: countSchema.default(DEFAULT_POOL_POLL_LIMIT),
+    respectQueuePriorities: z.boolean().default(true),
+    recordPolls: z.boolean().default(false),
+    ...leaseShape,
+    ...nowShape,
+  })
+  .superRefine(needsHolder)
 
 /**
  * Claims runs over work pools: takes the runs that {@link getScheduledFlowRuns} would return, and moves them
@@ -53,9 +58,13 @@ const optionsSchema = z.strictObject({
  * claim that would count from an old snapshot fails with the driver's retryable error (40001). Outside a
  * transaction a claim that finds nothing writes nothing.
  *
+ * With `holder`, each claimed run has a lease of `leaseSeconds`, written by the same statement: see
+ * {@link readLeases}. A claim without one leaves an old lease as it is, which is void by then.
+ *
  * @returns The claimed runs as they now are, and where each was found, in the order of the poll.
  * @throws {InvalidInputError} when an option is not valid. An empty list of ids is valid, and matches
  *   nothing.
+ * @throws {MissingTableError} when there is a `holder`, and no table of leases.
  *
  * @example
  * ```ts
@@ -67,15 +76,15 @@ export async function claimScheduledFlowRuns<DB extends RequiredTables>(
   session: Session<DB>,
   options: ClaimScheduledFlowRunsOptions = {},
 ): Promise<ScheduledFlowRun[]> {
-  const { now, scheduledBefore = now, recordPolls, ...asked } = check(optionsSchema, options)
+  const { now, scheduledBefore = now, recordPolls, holder, leaseSeconds, ...asked } = check(optionsSchema, options)
+  const claim = { now, recordPolls, lease: leaseOf({ holder, leaseSeconds }) }
 
   return await open(session, async (scope) => {
+    if (claim.lease !== undefined) await requireTable(scope, 'flow_run_lease')
     const isPostgres = scope.dialect === 'postgres'
     const isDueNow = isPostgres && scheduledBefore === undefined
     const dueAt = scheduledBefore === undefined && !isPostgres ? new Date() : (scheduledBefore ?? undefined)
     const poll: PoolPoll = { ...asked, scheduledBefore: dueAt, isDueNow, lock: false }
-    return isPostgres
-      ? await claimPoolsOnPostgres(scope, poll, { now, recordPolls })
-      : await claimPoolsOnSqlite(scope, poll, { now, recordPolls })
+    return isPostgres ? await claimPoolsOnPostgres(scope, poll, claim) : await claimPoolsOnSqlite(scope, poll, claim)
   })
 }

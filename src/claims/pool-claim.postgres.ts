@@ -4,6 +4,7 @@ import { askedPools, orderOf, type PoolPollText } from '../polls/pool-poll-parts
 import { walkOf } from '../polls/pool-poll.postgres.js'
 import type { Scope } from '../session.js'
 import { enterPending } from '../sql/enter-pending.js'
+import type { LeaseText } from '../sql/leases.js'
 import { and, type Condition, isInIdList } from '../sql/lists.js'
 
 type Fragment = RawBuilder<unknown>
@@ -14,6 +15,7 @@ export interface PoolClaimText {
   /** `undefined`: the database's clock. */
   readonly now: Fragment | undefined
   readonly stateIdHead: Fragment
+  readonly lease: LeaseText | undefined
 }
 
 /**

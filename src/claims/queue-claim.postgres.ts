@@ -2,6 +2,7 @@ import { type RawBuilder, sql } from 'kysely'
 import { limitsOfClaim, mayStart } from '../sql/active-runs.js'
 import { laterOf, timeOfWriting } from '../sql/clock.js'
 import { enterPending } from '../sql/enter-pending.js'
+import type { LeaseText } from '../sql/leases.js'
 import { and, type Condition } from '../sql/lists.js'
 import { handOutOrder, hasFilter, isDue, isMemberById, isMemberByName, takesNames } from '../sql/runs.js'
 import { passesGate } from '../locks.js'
@@ -24,6 +25,7 @@ export interface QueueClaimText {
   readonly now: Fragment | undefined
   readonly stateIdHead: Fragment
   readonly recordsPoll: boolean
+  readonly lease: LeaseText | undefined
 }
 
 /**

@@ -4,6 +4,7 @@ import { flowRunColumns } from '../model/flow-run.js'
 import { workQueueColumns } from '../model/work-queue.js'
 import { limitsOfClaim, mayStart } from '../sql/active-runs.js'
 import { justAfter, laterOf } from '../sql/clock.js'
+import { inPlaceOfOld } from '../sql/leases.js'
 import { handOutOrder, hasFilter, isDue, isMemberById, isMemberByName, takesNames } from '../sql/runs.js'
 import type { Scope } from '../session.js'
 import type { Place } from '../sql/known-queues.js'
@@ -125,4 +126,18 @@ export function enterPendingStates({ dialect, tables }: Scope, states: Fragment,
     from entered
     where flow_run.id = entered.id
     returning ${selection(flowRunColumns, dialect, 'flow_run')}`
+}
+
+/** Inserts the leases of the runs that are in those states now, in place of those of claims before. */
+export function insertPendingLeases(
+  { tables }: Scope,
+  { states, holder, expiresAt }: Readonly<Record<'states' | 'holder' | 'expiresAt', Fragment>>,
+): RawBuilder<object> {
+  return sql`
+    insert into ${tables.flow_run_lease} (flow_run_id, state_id, holder, acquired_at, expires_at)
+    select state.flow_run_id, state.id, ${holder}, state.timestamp, ${expiresAt}
+    from json_each(${states}) as pair
+    cross join ${tables.flow_run_state} as state on state.id = pair.value
+    where true
+    ${inPlaceOfOld}`
 }

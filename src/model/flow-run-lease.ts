@@ -1,3 +1,5 @@
+import { z } from 'zod'
+import { labelSchema, MAX_INTEGER } from './checks.js'
 import { type Columns, table, text, time, type Timestamp } from './columns.js'
 
 /** In whose name a run was claimed, and until when. */
@@ -30,4 +32,45 @@ export const flowRunLeaseColumns: Columns<FlowRunLease, FlowRunLeaseTable> = {
   holder: text('holder'),
   acquiredAt: time('acquired_at'),
   expiresAt: time('expires_at'),
+}
+
+/** In whose name a claim is made. */
+export interface LeaseOptions {
+  /**
+   * Who claims: a name that is not blank. Each run that is claimed then has a lease, which `readLeases`
+   * reads. Default: nobody, and no lease.
+   */
+  holder?: string | undefined
+  /** How long the leases are, in whole seconds. Only with a holder. Default: 60. */
+  leaseSeconds?: number | undefined
+}
+
+/** A lease that a claim makes. */
+export interface NewLease {
+  readonly holder: string
+  readonly leaseSeconds: number
+}
+
+const DEFAULT_LEASE_SECONDS = 60
+
+/** Who holds leases. */
+export const holderSchema: z.ZodType<string, string> = labelSchema
+
+const leaseSecondsSchema: z.ZodType<number, number> = z.int().min(1).max(MAX_INTEGER)
+
+/** The shape of {@link LeaseOptions}, to be spread into a schema of options, with {@link needsHolder}. */
+export const leaseShape: {
+  holder: z.ZodOptional<z.ZodType<string, string>>
+  leaseSeconds: z.ZodOptional<z.ZodType<number, number>>
+} = { holder: holderSchema.optional(), leaseSeconds: leaseSecondsSchema.optional() }
+
+/** Refuses a length for leases that nobody would hold. */
+export function needsHolder({ holder, leaseSeconds }: LeaseOptions, context: z.RefinementCtx): void {
+  if (holder !== undefined || leaseSeconds === undefined) return
+  context.addIssue({ code: 'custom', path: ['leaseSeconds'], message: 'is of no use without a holder' })
+}
+
+/** The lease that options ask for. */
+export function leaseOf({ holder, leaseSeconds = DEFAULT_LEASE_SECONDS }: LeaseOptions): NewLease | undefined {
+  return holder === undefined ? undefined : { holder, leaseSeconds }
 }

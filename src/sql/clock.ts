@@ -67,7 +67,7 @@ export function normalized(time: RawBuilder<unknown>): RawBuilder<unknown> {
   end`
 }
 
-const LAST_MOMENT = sql`timestamptz '9999-12-31 23:59:59.999999+00'`
+export const LAST_MOMENT: RawBuilder<unknown> = sql`timestamptz '9999-12-31 23:59:59.999999+00'`
 const MICROSECOND = sql`interval '1 microsecond'`
 
 /**

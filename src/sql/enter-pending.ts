@@ -1,12 +1,22 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Scope } from '../session.js'
 import { justAfter, timeOfWriting } from './clock.js'
+import { insertLeases, type LeaseText } from './leases.js'
 
 type Fragment = RawBuilder<unknown>
 
+/** What stands for each value of {@link enterPending}. */
+interface PendingText {
+  readonly ids: Fragment
+  readonly now: Fragment | undefined
+  readonly stateIdHead: Fragment
+  readonly lease: LeaseText | undefined
+}
+
 /**
- * PostgreSQL: the two parts of a statement that moves runs from SCHEDULED to PENDING: `claimed`, the runs as
- * they now are, and `entered`, their rows of `flow_run_state`. It is {@link enterState} for that state.
+ * PostgreSQL: the parts of a statement that moves runs from SCHEDULED to PENDING: `claimed`, the runs as they
+ * now are, `entered`, their rows of `flow_run_state`, and `leased`, their leases if they are claimed in a
+ * holder's name. It is {@link enterState} for that state.
  *
  * The runs are given as an array of ids, since `update ... from picked where run.id = picked.id` was planned
  * as a hash join over a scan of the whole table (4.5 ms with 40,000 runs); an array is a look-up by primary
@@ -16,10 +26,11 @@ type Fragment = RawBuilder<unknown>
  * @param ids - A query of the ids of locked runs.
  * @param now - Default: the database's clock, read once, when the runs are locked.
  * @param stateIdHead - A value made by `newIdHead` of model/ids.ts.
+ * @param lease - Default: none.
  */
 export function enterPending(
-  { tables }: Scope,
-  { ids, now, stateIdHead }: { ids: Fragment; now: Fragment | undefined; stateIdHead: Fragment },
+  { tables }: Pick<Scope, 'tables'>,
+  { ids, now, stateIdHead, lease }: PendingText,
 ): Fragment {
   const time = now ?? sql`(select now from clock)`
   return sql`
@@ -45,7 +56,8 @@ export function enterPending(
         jsonb_strip_nulls(jsonb_build_object('flow_run_id', run.id, 'scheduled_time', ${scheduledTime})),
         run.id
       from claimed as run
-    )`
+    )
+    ${lease === undefined ? sql`` : sql`, leased as (${insertLeases({ tables }, lease)})`}`
 }
 
 /** When the run is due, as Prefect reads it: in UTC, whatever the session's time zone, and in its years. */

@@ -18,7 +18,7 @@ const seen = new WeakMap<DialectAdapter, Set<string>>()
 const MOST_SEEN = 10_000
 
 /** Whether the table is there. */
-export async function hasTable(scope: Scope, table: OptionalTable): Promise<boolean> {
+async function hasTable(scope: Scope, table: OptionalTable): Promise<boolean> {
   const { db, schema } = scope
   const { adapter } = db.getExecutor()
   let tables = seen.get(adapter)

@@ -108,6 +108,8 @@ describeOnDatabases(
     test.each(Object.entries(writingCalls))('of %s leaves everything as it was', async (_, call) => {
       await makeWorld(t.make)
       await using session = await openFailing(t.database)
+      // Whether there is a table of leases is asked once.
+      await library.readLeases(session.db)
       const before = await allRows(t.database)
       const reports: unknown[] = []
       /** Whether the call got to the n-th statement. */

@@ -1,4 +1,10 @@
-import { claimRunsInWorkQueue, claimScheduledFlowRuns, updateWorkPool, updateWorkQueue } from 'kysely-work-queues'
+import {
+  claimRunsInWorkQueue,
+  claimScheduledFlowRuns,
+  readLeases,
+  updateWorkPool,
+  updateWorkQueue,
+} from 'kysely-work-queues'
 import { expect, test } from 'vitest'
 import { databases } from '../support/databases.js'
 import { describeOnDatabases } from '../support/describe-databases.js'
@@ -45,6 +51,22 @@ describeOnDatabases(
       expect(await sent(claim)).toEqual(['begin', 'with', 'with', 'commit'])
       const polling = (): Promise<unknown> => claimRunsInWorkQueue(t.db, queue, { limit: 2, recordPolls: true })
       expect(await sent(polling)).toEqual(['begin', 'with', 'with', 'commit'])
+    })
+
+    test('no more, for a holder', async () => {
+      const [{ pool, queue }, limited] = [await arrange(null), await arrange(100)]
+      const claim = (from: string) => () => claimRunsInWorkQueue(t.db, from, { limit: 2, holder: 'w-1' })
+      const claimOverPools = (from: string) => () =>
+        claimScheduledFlowRuns(t.db, { workPoolIds: [from], limit: 2, holder: 'w-1' })
+      // Whether there is a table of leases is asked once, for all of a host's sessions.
+      expect(await sent(claim(queue))).toEqual(['select', 'with'])
+      expect(await sent(claim(queue))).toEqual(['with'])
+      expect(await sent(claimOverPools(pool))).toEqual(['with'])
+      await claim(limited.queue)()
+      expect(await sent(claim(limited.queue))).toEqual(['begin', 'with', 'with', 'commit'])
+      await claimOverPools(limited.pool)()
+      expect(await sent(claimOverPools(limited.pool))).toHaveLength(7)
+      expect(await readLeases(t.db)).toHaveLength(14)
     })
 
     test('one more when the queue is not what it was, and never a wrong answer', async () => {

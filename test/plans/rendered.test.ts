@@ -44,6 +44,7 @@ const CALLS: Readonly<Record<string, (db: Db, world: World) => Promise<unknown>>
   'pool-poll.of-queues': (db, { queue, limitedQueue }) =>
     getScheduledFlowRuns(db, { workQueueIds: [queue, limitedQueue], ...due }),
   'queue-claim': (db, { queue }) => claimRunsInWorkQueue(db, queue, due),
+  'queue-claim.for-a-holder': (db, { queue }) => claimRunsInWorkQueue(db, queue, { ...due, holder: 'w-1' }),
   'queue-claim.limited': (db, { limitedQueue }) => claimRunsInWorkQueue(db, limitedQueue, due),
   'pool-claim': (db, { pool }) => claimScheduledFlowRuns(db, { workPoolIds: [pool], ...due }),
   'pool-claim.limited': (db, { limitedPool }) => claimScheduledFlowRuns(db, { workPoolIds: [limitedPool], ...due }),

@@ -28,6 +28,7 @@ import {
   markWorkQueuesNotReady,
   readFlowRun,
   readFlowRuns,
+  readLeases,
   readWorkers,
   readWorkPool,
   readWorkPoolByName,
@@ -63,6 +64,7 @@ const [pool, idle, a, b, scheduled, pending, ended, sleeping] = [1, 2, 3, 4, 5, 
   string,
   string,
 ]
+const claimed = testId(1, 4)
 const long = new Date('2020-01-01T00:00:00Z')
 const since = new Date('2021-01-01T00:00:00Z')
 
@@ -82,9 +84,10 @@ export async function makeWorld(make: Factory): Promise<void> {
     { id: scheduled, work_queue_id: a, ...due },
     { work_queue_id: a, ...due },
     { work_queue_id: b, ...due },
-    { id: pending, work_queue_id: a, state_type: 'PENDING', state_timestamp: long },
+    { id: pending, work_queue_id: a, state_id: claimed, state_type: 'PENDING', state_timestamp: long },
     { id: ended, work_queue_id: a, state_type: 'FAILED', state_timestamp: long },
   ])
+  await make.lease({ flow_run_id: pending, state_id: claimed, acquired_at: long, expires_at: since })
 }
 
 /** Calls of every function that writes, by the function's name and what is particular about the call. */
@@ -139,7 +142,9 @@ export const writingCalls: Record<string, WritingCall> = {
   cancelFlowRun: (db) => cancelFlowRun(db, pending),
   retryFlowRun: (db) => retryFlowRun(db, ended),
   claimRunsInWorkQueue: (db) => claimRunsInWorkQueue(db, a, { scheduledBefore: null }),
+  'claimRunsInWorkQueue, for a holder': (db) => claimRunsInWorkQueue(db, a, { scheduledBefore: null, holder: 'w-1' }),
   'claimScheduledFlowRuns, of two queues': (db) => claimScheduledFlowRuns(db, { scheduledBefore: null }),
+  'claimScheduledFlowRuns, for a holder': (db) => claimScheduledFlowRuns(db, { scheduledBefore: null, holder: 'w-1' }),
   releaseStaleClaims: (db) => releaseStaleClaims(db, { pendingBefore: since }),
 }
 
@@ -165,6 +170,7 @@ export const readingCalls: Record<string, ReadingCall> = {
   countWorkQueueActiveSlots: (db) => countWorkQueueActiveSlots(db, [a]),
   readWorkPoolSlotHolders: (db) => readWorkPoolSlotHolders(db, pool),
   readWorkQueueSlotHolders: (db) => readWorkQueueSlotHolders(db, a),
+  readLeases: (db) => readLeases(db),
   readWorkers: (db) => readWorkers(db, pool),
   countFlowRuns: (db) => countFlowRuns(db),
   readFlowRun: (db) => readFlowRun(db, scheduled),

@@ -26,6 +26,8 @@ export interface Factory {
   state(row: Row): Promise<string>
   /** An ONLINE worker; `work_pool_id` is required. */
   worker(row: Row): Promise<string>
+  /** A lease of a run, by `w-1`, which has not expired; `flow_run_id` and `state_id` are required. */
+  lease(row: Row): Promise<void>
   /** Sets columns of the row with this id. */
   set(table: keyof WorkQueueTables, id: string, row: Row): Promise<void>
 }
@@ -109,6 +111,11 @@ export function factory({ plain: db, dialect }: Pick<TestDatabase, 'plain' | 'di
     rows: insert,
     state: (row) => one('flow_run_state', { type: 'SCHEDULED', name: 'Scheduled', ...row }),
     worker: (row) => one('worker', { name: `worker-${++counter}`, status: 'ONLINE', ...row }),
+    async lease(row) {
+      const given: Row = { holder: 'w-1', acquired_at: new Date(0), expires_at: new Date('2100-01-01'), ...row }
+      const values = Object.fromEntries(Object.entries(given).map(([column, value]) => [column, encode(value)]))
+      await (db as Kysely<any>).insertInto('flow_run_lease').values(values).execute()
+    },
     async set(table, id, row) {
       const values: Record<string, unknown> = {}
       for (const [column, value] of Object.entries(row)) values[column] = encode(value)

@@ -140,6 +140,7 @@ export const mixedCalls: Record<string, MixedCall> = {
       limit: c.maybe(c.below(5)),
       recordPolls: c.maybe(true),
       scheduledBefore: null,
+      holder: c.maybe(c.name('worker')),
     }),
   claimScheduledFlowRuns: (db, c) =>
     library.claimScheduledFlowRuns(db, {
@@ -147,8 +148,11 @@ export const mixedCalls: Record<string, MixedCall> = {
       limit: 1 + c.below(9),
       recordPolls: c.maybe(true),
       scheduledBefore: null,
+      holder: c.maybe(c.name('worker')),
     }),
   releaseStaleClaims: (db, c) => library.releaseStaleClaims(db, { pendingBefore: c.moment(), limit: 20 }),
+  readLeases: (db, c) =>
+    library.readLeases(db, { holder: c.maybe(c.name('worker')), workPoolIds: c.maybe([c.pool()]) }),
   // Slots and explanations
   countWorkPoolActiveSlots: (db, c) => library.countWorkPoolActiveSlots(db, [c.pool(), c.pool()]),
   countWorkQueueActiveSlots: (db, c) => library.countWorkQueueActiveSlots(db, c.queues()),

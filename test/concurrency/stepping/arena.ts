@@ -75,7 +75,7 @@ async function openSqlite(): Promise<Arena> {
   )
 }
 
-const TABLES = ['work_pool', 'work_queue', 'worker', 'flow_run', 'flow_run_state']
+const TABLES = ['work_pool', 'work_queue', 'worker', 'flow_run', 'flow_run_state', 'flow_run_lease']
 
 // A pool and its default queue refer to each other, so the pool's reference goes first and comes last.
 const EMPTY = `

@@ -41,6 +41,7 @@ const readingCalls: Record<string, GrantedCall> = {
   readWorkPools: (db) => library.readWorkPools(db),
   countWorkPools: (db) => library.countWorkPools(db),
   readWorkers: (db) => library.readWorkers(db, pool),
+  readLeases: (db) => library.readLeases(db, { workPoolIds: [pool] }),
   readFlowRun: (db) => library.readFlowRun(db, scheduled),
   readFlowRuns: (db) => library.readFlowRuns(db, { filter: { id: { any: [scheduled] } } }),
   countFlowRuns: (db) => library.countFlowRuns(db),
@@ -77,6 +78,8 @@ export const grantedCalls: Readonly<Record<string, GrantedCall>> = {
   ),
   'claimRunsInWorkQueue, without a limit': (db) =>
     library.claimRunsInWorkQueue(db, unlimited, { scheduledBefore: null }),
+  'claimRunsInWorkQueue, without a limit, for a holder': (db) =>
+    library.claimRunsInWorkQueue(db, unlimited, { scheduledBefore: null, holder: 'w-1' }),
   'claimRunsInWorkQueue, with a tag filter': (db) =>
     library.claimRunsInWorkQueue(db, filtering, { scheduledBefore: null }),
   'updateWorkPool, pause and resume': async (db) => {

@@ -13,6 +13,7 @@ import {
   recordWorkerHeartbeat,
   updateWorkPool,
 } from 'kysely-work-queues'
+import { leaseRefusals } from './lease-side.js'
 import { testId } from '../../../support/factory.js'
 import { not, orAbsent, orNull, type Refusals } from './refusals.js'
 
@@ -119,6 +120,7 @@ export const poolSideRefusals: Refusals = {
       (db, status, { pool }) => recordWorkerHeartbeat(db, pool, 'w', { status } as object),
     ],
   },
+  ...leaseRefusals,
   readWorkers: {
     '': [orNull(not.object), (db, options, { pool }) => readWorkers(db, pool, options)],
     workPoolId: [orAbsent(not.id), (db, id) => readWorkers(db, id)],

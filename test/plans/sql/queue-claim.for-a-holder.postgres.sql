@@ -1,0 +1,170 @@
+with
+  place as materialized (
+    select
+      queue.id,
+      queue.name,
+      queue.is_paused
+      or pool.is_paused as is_paused,
+      (
+        queue.concurrency_limit is null
+        and pool.concurrency_limit is null
+        and not queue.is_paused
+        and not pool.is_paused
+        and not coalesce(cast("queue"."filter" as text), 'null') <> 'null'
+        and not "pool"."name" = 'default-agent-pool'
+      ) as is_open,
+      cast(
+        json_build_object(
+          'queue',
+          row_to_json(queue),
+          'workPoolId',
+          queue.work_pool_id,
+          'isQueueLimited',
+          queue.concurrency_limit is not null,
+          'isPoolLimited',
+          pool.concurrency_limit is not null,
+          'isPaused',
+          queue.is_paused
+          or pool.is_paused,
+          'takesNames',
+          "pool"."name" = 'default-agent-pool',
+          'hasFilter',
+          coalesce(cast("queue"."filter" as text), 'null') <> 'null'
+        ) as text
+      ) as record
+    from
+      "work_queue" as queue
+      join "work_pool" as pool on pool.id = queue.work_pool_id
+    where
+      queue.id = cast($1 as uuid)
+      and pg_advisory_xact_lock_shared(1264013617, hashtext (cast(queue.work_pool_id as text)) & 127) is not null
+    for key share
+  ),
+  clock as materialized (
+    select date_trunc('milliseconds', clock_timestamp()) as now
+  ),
+  claimed as (
+    update "flow_run" as run
+    set
+      state_id = cast(
+        overlay(
+          cast(gen_random_uuid() as text) placing cast($2 as text)
+          from 1 for 15
+        ) as uuid
+      ),
+      state_type = 'PENDING',
+      state_name = 'Pending',
+      state_timestamp = greatest(
+        (
+          select now
+          from clock
+        ),
+        nullif(
+          least(run.state_timestamp, timestamptz '9999-12-31 23:59:59.999999+00') + interval '1 microsecond',
+          timestamptz '9999-12-31 23:59:59.999999+00' + interval '1 microsecond'
+        )
+      ),
+      expected_start_time = coalesce(run.expected_start_time, run.next_scheduled_start_time),
+      end_time = null,
+      updated = (
+        select now
+        from clock
+      )
+    where
+      run.id = any (
+        array(
+          select run.*
+          from
+            (
+              select
+                id,
+                name
+              from place
+              where is_open
+            ) as queue
+            cross join lateral (
+              select run.id
+              from "flow_run" as run
+              where
+                run.work_queue_id = queue.id
+                and run.state_type = 'SCHEDULED'
+                and run.next_scheduled_start_time <= cast($3 as timestamptz)
+              order by
+                run.next_scheduled_start_time asc nulls last,
+                run.id asc
+              limit
+                (
+                  select cast($4 as integer)
+                )
+              for update skip locked
+            ) as run
+        )
+      )
+    returning
+      run.id,
+      run.state_id,
+      run.state_timestamp,
+      run.updated,
+      run.work_queue_id,
+      run.next_scheduled_start_time,
+      run.expected_start_time,
+      cast(row_to_json(run) as text) as record
+  ),
+  entered as (
+    insert into "flow_run_state" (id, created, updated, type, timestamp, name, state_details, flow_run_id)
+    select
+      run.state_id,
+      run.updated,
+      run.updated,
+      'PENDING',
+      run.state_timestamp,
+      'Pending',
+      jsonb_strip_nulls(
+        jsonb_build_object(
+          'flow_run_id',
+          run.id,
+          'scheduled_time',
+          (
+            select
+              to_char(
+                greatest(least(due.at, '9999-12-31 23:59:59.999+00'), '0001-01-01 00:00:00+00') at time zone 'UTC',
+                'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
+              )
+            from
+              (
+                select coalesce(run.next_scheduled_start_time, run.expected_start_time) as at
+              ) as due
+            where due.at is not null
+          )
+        )
+      ),
+      run.id
+    from claimed as run
+  ),
+  leased as (
+    insert into "flow_run_lease" (flow_run_id, state_id, holder, acquired_at, expires_at)
+    select
+      run.id,
+      run.state_id,
+      cast($5 as text),
+      run.state_timestamp,
+      least(run.updated + make_interval(secs => cast($6 as integer)), timestamptz '9999-12-31 23:59:59.999999+00')
+    from claimed as run
+    order by run.id
+    on conflict (flow_run_id) do update
+    set
+      state_id = excluded.state_id,
+      holder = excluded.holder,
+      acquired_at = excluded.acquired_at,
+      expires_at = excluded.expires_at
+  )
+select
+  place.record as place,
+  null as polled,
+  run.record as run
+from
+  place
+  left join claimed as run on true
+order by
+  run.next_scheduled_start_time asc nulls last,
+  run.id asc;
