@@ -5,9 +5,9 @@ import { urlOf } from '../support/database-url.js'
 import { mixedCalls } from './mix/mixed-calls.js'
 import { mix } from './mix/mix.js'
 
-// Every function, by eight PostgreSQL sessions at once, about the same few rows. Without the pool's lock in create-work-queue.ts
-// errors of the database come. When lockWorkQueues in locks.ts locks in no order, these few seconds are too few, and a
-// mix of 15 seconds at read committed had six deadlocks. The long version is in bench/claims-soak.ts.
+// Every function, by eight PostgreSQL sessions at once, about the same few rows. A rare circle of locks needs longer than these few seconds:
+// with lockWorkQueues of locks.ts in no order, a mix of 15 seconds at read committed had six deadlocks. The long version is in
+// bench/claims-soak.ts.
 
 test('every function that takes a session is in the mix', () => {
   const isAsync = (value: unknown): boolean => Object.prototype.toString.call(value) === '[object AsyncFunction]'

@@ -5,8 +5,7 @@ import type { IsolationLevel } from './processes/claimers.js'
 import { soak } from './processes/soak.js'
 
 // Claimers as real processes, some of them killed with SIGKILL at a random statement, and an observer that counts the active runs
-// by itself. Seen to fail at read committed and on SQLite, with overshoots, when claims do not count CANCELLING runs
-// (`WORK_QUEUE_SLOT_STATES` in states.ts). The long version is bench/claims-soak.ts (`npm run soak`).
+// by itself. The long version is bench/claims-soak.ts (`npm run soak`).
 
 describe('claimers in processes of their own', { timeout: 120_000 }, () => {
   test.each(['read committed', 'repeatable read', 'serializable'] as const)(

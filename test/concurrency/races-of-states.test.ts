@@ -77,10 +77,7 @@ const enterAll = (order: readonly number[], type: StateType) => async (db: Db) =
 const cancel = async (db: Db) => (await cancelFlowRun(db, runs[0] ?? '')).stateType
 const retry = async (db: Db) => (await retryFlowRun(db, runs[0] ?? '')).stateName
 
-// "Seen to fail" says with what instead, and where.
 describeRaces('races of states', {
-  // Seen to fail at read committed when the expected state is compared with what a sub-select reads: that is the statement's snapshot,
-  // and not the row that was waited for. A released claim is started, and ended, all the same.
   'a claim that is released, and its start by who had it': {
     arrange: runsIn('PENDING'),
     calls: [release, enterAsClaimed(0, 'RUNNING'), inTransaction(enterAsClaimed(1, 'RUNNING'))],

@@ -28,4 +28,39 @@ export const ofPlans: readonly Mutation[] = [
     replace: "return json[at - 1] === '\\\\'",
     fails: 'test/unit/json.test.ts > as Python spells it',
   },
+  {
+    file: 'src/model/migrations/indexes-2026-11-24.ts',
+    find: `  {
+    name: 'ix_flow_run__late_by_queue_id',
+    table: 'flow_run',
+    on: "(work_queue_id) where state_name = 'Late' and work_queue_id is not null",
+  },
+`,
+    replace: '',
+    fails: 'test/plans/our-tables.test.ts > statistics absent > readWorkQueueStatus',
+  },
+  {
+    file: 'src/sql/active-runs.ts',
+    find: "if (dialect === 'sqlite') return sql`${queues} cross join",
+    replace: 'if (upTo !== null) return sql`${queues} cross join',
+    fails: 'test/plans/our-tables.test.ts > statistics fresh > getScheduledFlowRuns',
+  },
+  {
+    file: 'src/sql/runs.ts',
+    find: "${indexed} and not (${isOneOf('run.state_type', others)})`",
+    replace: "${indexed} and ${isOneOf('run.state_type', states)}`",
+    fails: 'test/plans/our-tables.test.ts > getScheduledFlowRuns of a pool that is far more than full',
+  },
+  {
+    file: 'src/sql/lists.ts',
+    find: 'return asked(sql`${sql.ref(column)} in (${idRows(value, dialect)})`)',
+    replace: 'return isInIdList(column, { value, isShort: true }, dialect)',
+    fails: 'test/plans/products.test.ts > on postgres > releaseStaleClaims of queues',
+  },
+  {
+    file: 'src/sql/active-runs.ts',
+    find: 'const slots = { ...CLAIM_SLOTS, byName }',
+    replace: 'const slots = { ...POOL_POLL_SLOTS, byName }',
+    fails: 'test/concurrency/processes.test.ts > on PostgreSQL at read committed',
+  },
 ]

@@ -7,6 +7,7 @@ import { createDatabase, type PlanDatabase, type Tables } from './plan-database.
 import { type Access, explain } from './read-plan.js'
 import { record, undone } from './plan-recorder.js'
 import { type Ids, seed } from './seed-plan-database.js'
+import { titled } from './titled.js'
 
 /** Asserts how both databases run every hot statement, with statistics absent and fresh. */
 export function describePlans(tables: Tables): void {
@@ -27,9 +28,6 @@ export function describePlans(tables: Tables): void {
       await database.destroy()
     })
 
-    // Seen to fail, and to say which statement: without the index of late runs, in `readWorkQueueStatus`; with a pool's active runs
-    // counted in a join without an order, in every pool poll and claim; with the states that occupy slots named twice, for the
-    // pool that is more than full.
     const expectPlansOf = async (
       { call, postgres, sqlite = postgres, sorts = false, skips = 0, rows, pages = 1_000, cost = 100_000 }: HotCall,
       isPrepared: boolean,
@@ -56,22 +54,22 @@ export function describePlans(tables: Tables): void {
       expect(plans, accesses.map(({ statement }) => statement).join('\n')).toEqual(expected)
     }
 
-    const expectPlans = async (call: HotCall): Promise<void> => await expectPlansOf(call, false)
+    const expectPlans = async (_title: string, call: HotCall): Promise<void> => await expectPlansOf(call, false)
 
     describe('statistics absent', () => {
-      test.each(calls)('$title', expectPlans)
+      test.each(titled(calls))('%s', expectPlans)
     })
 
     describe('statistics fresh', () => {
       beforeAll(async () => {
         await sql`analyze`.execute(database.plain)
       }, 60_000)
-      test.each(calls)('$title', expectPlans)
+      test.each(titled(calls))('%s', expectPlans)
 
       // `withPreparedStatements` has the server keep a plan that is made for any values.
       const isPollOrClaim = ({ title }: HotCall): boolean => /^(?:get\w*Runs|claim)/.test(title)
       const polls = dialect === 'postgres' ? calls.filter(isPollOrClaim) : []
-      test.each(polls)('$title, prepared', async (call) => await expectPlansOf(call, true))
+      test.each(titled(polls))('%s, prepared', async (_, call) => await expectPlansOf(call, true))
     })
   })
 }
