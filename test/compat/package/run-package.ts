@@ -2,24 +2,32 @@
 // Run it with `npm run test:package`.
 
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, posix } from 'node:path'
 import { packagesOf, driversLoadedBy, importBothWays, importTimes, testSessionWithoutDriver } from './imports.js'
 import { pack } from './pack.js'
 import { emptyFolder, install, root, run } from '../../support/shell.js'
 import { compile, compilers, resolutions, writeHosts } from './types.js'
 
-const MAX_SIZE = 150_000
+const MAX_SIZE = 350_000
 const KYSELY_VERSIONS = ['0.28', '0.29']
-const PACKED = /^(dist\/.+\.(js|d\.ts)|README\.md|CHANGELOG\.md|LICENSE|package\.json)$/
+const PAGES = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md', 'LICENSE']
+const PACKED = [
+  /^dist\/.+\.(js|d\.ts)$/,
+  /^(docs|bench)\/[^/]+\.(md|svg)$/,
+  /^docs\/pictures\/[^/]+\.(svg|png)$/,
+  /^examples\//,
+  /^test\/plans\/sql\/[^/]+\.sql$/,
+  /^package\.json$/,
+]
 
 let failures = 0
 await using folder = await emptyFolder()
 const packed = await pack(folder.path)
 
 await check('only what a host needs is packed', async () => {
-  const others = packed.files.filter((file) => !PACKED.test(file))
+  const others = packed.files.filter((file) => !PAGES.includes(file) && !PACKED.some((kind) => kind.test(file)))
   if (others.length > 0) return failed(`also packed: ${others.join(', ')}`)
-  for (const file of ['README.md', 'CHANGELOG.md', 'LICENSE']) {
+  for (const file of PAGES) {
     if (!packed.files.includes(file)) return failed(`${file} is missing`)
   }
   return `${packed.files.length} files`
@@ -34,6 +42,18 @@ await check('no file refers to a source map that is not packed', async () => {
     if (map !== undefined) return failed(`${file}: ${map}`)
   }
   return ''
+})
+await check('every link of a packed page leads to a packed file', async () => {
+  const broken: string[] = []
+  for (const page of packed.files.filter((file) => file.endsWith('.md'))) {
+    for (const [, target = ''] of (await readFile(join(root, page), 'utf8')).matchAll(/\]\(([^)\s#]+)[^)]*\)/g)) {
+      const path = posix.join(posix.dirname(page), target)
+      const isThere =
+        /^https?:/.test(target) || packed.files.some((file) => file === path || file.startsWith(`${path}/`))
+      if (!isThere) broken.push(`${page}: ${target}`)
+    }
+  }
+  return broken.length === 0 ? '' : failed(broken.join(', '))
 })
 await check('publint --strict', async () => await passes('publint', ['run', packed.tarball, '--strict']))
 await check('attw --profile esm-only', async () => await passes('attw', [packed.tarball, '--profile', 'esm-only']))
