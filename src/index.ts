@@ -63,6 +63,9 @@ export { markWorkersOffline, type MarkWorkersOfflineOptions } from './upkeep/mar
 export { markWorkPoolsNotReady } from './upkeep/mark-work-pools-not-ready.js'
 export { markWorkQueuesNotReady, type MarkWorkQueuesNotReadyOptions } from './upkeep/mark-work-queues-not-ready.js'
 
+// Events
+export { takeEvents, type TakeEventsOptions } from './events/take-events.js'
+
 // Flow runs
 export { countFlowRuns, type CountFlowRunsOptions } from './flow-runs/count-flow-runs.js'
 export { cancelFlowRun, type CancelFlowRunOptions } from './flow-runs/cancel-flow-run.js'
@@ -84,7 +87,7 @@ export type { RequiredTables, Session } from './session.js'
 export type { FlowRunTable } from './model/flow-run.js'
 export type { FlowRunLease, FlowRunLeaseTable } from './model/flow-run-lease.js'
 export type { FlowRunStateTable } from './model/flow-run-state.js'
-export type { LeaseTables, WorkQueueTables } from './model/tables.js'
+export type { EventTables, LeaseTables, WorkQueueTables } from './model/tables.js'
 export type { WorkPoolTable } from './model/work-pool.js'
 export type { WorkQueueTable } from './model/work-queue.js'
 export type { WorkerTable } from './model/worker.js'
@@ -92,6 +95,7 @@ export type { FlowRun } from './model/flow-run.js'
 export type { JsonObject } from './model/json.js'
 export type { WorkPool } from './model/work-pool.js'
 export type { QueueFilter, WorkQueue } from './model/work-queue.js'
+export type { WorkQueueEvent, WorkQueueEventTable } from './model/work-queue-event.js'
 export type { Worker, WorkerStatus } from './model/worker.js'
 
 // Inputs and their checks
@@ -119,6 +123,7 @@ export { type WorkQueueFilter, workQueueFilterSchema } from './model/work-queue.
 // Types of the rules, which records and answers have
 export type { WorkQueueHealthPolicy } from './rules/evaluate-health.js'
 export type { AheadFacts, HolderFacts, Reason, ReasonFacts } from './rules/reasons.js'
+export type { EventResource } from './rules/prefect-event-name.js'
 export type { StateType } from './rules/states.js'
 export type { WorkPoolStatus } from './rules/work-pool-status.js'
 export type { WorkQueueStatus } from './rules/work-queue-status.js'

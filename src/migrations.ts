@@ -1,3 +1,4 @@
+import { eventLog as log } from './model/migrations/event-log-2026-11-26.js'
 import * as indexes24 from './model/migrations/indexes-2026-11-24.js'
 import * as indexes25 from './model/migrations/indexes-2026-11-25.js'
 import { leases as leasesTable } from './model/migrations/leases-2026-11-26.js'
@@ -31,6 +32,26 @@ export const migrations: Record<string, WorkQueueMigration> = {
 export const leases: Record<string, WorkQueueMigration> = {
   '2026-11-26_work_queues_leases': leasesTable,
 }
+
+/**
+ * The migration that adds the event log, to our tables or to Prefect's own: the table `work_queue_event`, and
+ * triggers that write a row of it for every change of a pool, a queue, a worker's status and a run's state.
+ * It is no part of `migrations`: changes cost a little more with it, and somebody has to take the events.
+ *
+ * A host that adds it later runs it under a table name of its own, since Kysely takes no key that sorts
+ * before one that has run.
+ *
+ * @example
+ * ```ts
+ * const migrator = new Migrator({
+ *   db,
+ *   provider: { getMigrations: async () => eventLog },
+ *   migrationTableName: 'event_log_migration',
+ *   migrationLockTableName: 'event_log_migration_lock',
+ * })
+ * ```
+ */
+export const eventLog: Record<string, WorkQueueMigration> = { '2026-11-26_work_queues_event_log': log }
 
 /**
  * The migrations that add this library's indexes to a database that Prefect 3 has made, and nothing else.

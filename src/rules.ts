@@ -21,6 +21,7 @@ export {
 } from './rules/names.js'
 export { type ClaimedState, leaseHolds } from './rules/lease-holds.js'
 export { openSlots } from './rules/open-slots.js'
+export { type EventResource, type NamedEvent, prefectEventName } from './rules/prefect-event-name.js'
 export { type PrioritizedQueue, rebalancePriorities } from './rules/rebalance-priorities.js'
 export { type DefaultWorkPool, resolveWorkPool, type WorkPoolResolution } from './rules/resolve-work-pool.js'
 export {

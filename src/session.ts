@@ -167,6 +167,7 @@ function nameTables(table: (name: string) => RawBuilder<unknown>): Scope['tables
     flow_run: table('flow_run'),
     flow_run_state: table('flow_run_state'),
     flow_run_lease: table('flow_run_lease'),
+    work_queue_event: table('work_queue_event'),
   }
 }
 

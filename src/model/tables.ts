@@ -3,6 +3,7 @@ import type { FlowRunStateTable } from './flow-run-state.js'
 import type { FlowRunTable } from './flow-run.js'
 import type { WorkPoolTable } from './work-pool.js'
 import type { WorkQueueTable } from './work-queue.js'
+import type { WorkQueueEventTable } from './work-queue-event.js'
 import type { WorkerTable } from './worker.js'
 
 /**
@@ -40,5 +41,21 @@ export interface LeaseTables {
   flow_run_lease: FlowRunLeaseTable
 }
 
+/**
+ * The table of the event log, as a Kysely type: for a host that has it and reads it.
+ *
+ * @example
+ * ```ts
+ * import type { EventTables, WorkQueueTables } from 'kysely-work-queues'
+ *
+ * interface Database extends WorkQueueTables, EventTables {
+ *   invoice: InvoiceTable
+ * }
+ * ```
+ */
+export interface EventTables {
+  work_queue_event: WorkQueueEventTable
+}
+
 /** All tables of ours, also those that a host may do without. */
-export interface AllTables extends WorkQueueTables, LeaseTables {}
+export interface AllTables extends WorkQueueTables, LeaseTables, EventTables {}

@@ -4,7 +4,10 @@ import type { AllTables, WorkQueueTables } from '../model/tables.js'
 import type { Scope } from '../session.js'
 
 /** The tables that a database may lack, each with the migration that makes it. */
-const MIGRATIONS: Readonly<Record<OptionalTable, string>> = { flow_run_lease: 'leases' }
+const MIGRATIONS: Readonly<Record<OptionalTable, string>> = {
+  flow_run_lease: 'leases',
+  work_queue_event: 'eventLog',
+}
 
 /** A table that a database may lack. */
 export type OptionalTable = Exclude<keyof AllTables, keyof WorkQueueTables>

@@ -4,7 +4,7 @@ import * as library from 'kysely-work-queues'
 import type { WorkQueueTables } from 'kysely-work-queues'
 import pg from 'pg'
 import { expect, test } from 'vitest'
-import { postgres, sqliteFile, type TestDatabase } from '../support/databases.js'
+import { postgres, sqliteFile, type TestDatabase, withEventLog } from '../support/databases.js'
 import { describeOnDatabases } from '../support/describe-databases.js'
 import { allRows } from '../support/factory.js'
 import { urlOf } from '../support/database-url.js'
@@ -108,8 +108,9 @@ describeOnDatabases(
     test.each(Object.entries(writingCalls))('of %s leaves everything as it was', async (_, call) => {
       await makeWorld(t.make)
       await using session = await openFailing(t.database)
-      // Whether there is a table of leases is asked once.
+      // Whether there is a table of leases, and one of events, is asked once.
       await library.readLeases(session.db)
+      await library.takeEvents(session.db, { limit: 0 })
       const before = await allRows(t.database)
       const reports: unknown[] = []
       /** Whether the call got to the n-th statement. */
@@ -143,5 +144,5 @@ describeOnDatabases(
       if (call.length > 1) expect(reports.length).toBeGreaterThan(0)
     })
   },
-  [sqliteFile, postgres],
+  [sqliteFile, postgres].map(withEventLog),
 )

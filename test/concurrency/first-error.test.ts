@@ -9,7 +9,7 @@ import {
 } from 'kysely-work-queues'
 import pg from 'pg'
 import { expect, test, vi } from 'vitest'
-import { postgres, sqliteFile, type TestDatabase } from '../support/databases.js'
+import { postgres, sqliteFile, type TestDatabase, withEventLog } from '../support/databases.js'
 import { describeOnDatabases } from '../support/describe-databases.js'
 import { makeWorld, writingCalls } from '../support/every-call.js'
 import { allRows } from '../support/factory.js'
@@ -17,7 +17,7 @@ import { urlOf } from '../support/database-url.js'
 
 // A rollback that fails for the reason of the error before it: the caller is told the reason.
 
-const TABLES = ['work_pool', 'work_queue', 'worker', 'flow_run', 'flow_run_state']
+const TABLES = ['work_pool', 'work_queue', 'worker', 'flow_run', 'flow_run_state', 'work_queue_event']
 
 /** A session that outlives the end of its connections, as a host's has to. */
 async function connect(database: TestDatabase): Promise<Kysely<WorkQueueTables>> {
@@ -81,7 +81,7 @@ describeOnDatabases(
       await expectQueues(db, await readWorkQueues(t.db))
     })
   },
-  [sqliteFile, postgres],
+  [sqliteFile, postgres].map(withEventLog),
 )
 
 describeOnDatabases(
@@ -102,5 +102,5 @@ describeOnDatabases(
       await expectQueues(db, [])
     })
   },
-  [postgres],
+  [withEventLog(postgres)],
 )

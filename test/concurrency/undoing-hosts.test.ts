@@ -11,7 +11,7 @@ import {
 } from 'kysely-work-queues'
 import pg from 'pg'
 import { describe, expect, test } from 'vitest'
-import { postgres, sqliteFile, type TestDatabase } from '../support/databases.js'
+import { postgres, sqliteFile, type TestDatabase, withEventLog } from '../support/databases.js'
 import { urlOf } from '../support/database-url.js'
 import { describeOnDatabases } from '../support/describe-databases.js'
 import { makeWorld, readingCalls, writingCalls } from '../support/every-call.js'
@@ -25,7 +25,7 @@ type Db = Kysely<WorkQueueTables>
 /** The longest call of the sweep, 501 runs, makes 20. */
 const MOST_STATEMENTS = 60
 
-const TABLES = ['work_pool', 'work_queue', 'worker', 'flow_run', 'flow_run_state']
+const TABLES = ['work_pool', 'work_queue', 'worker', 'flow_run', 'flow_run_state', 'work_queue_event']
 
 const calls: Record<string, (db: Db) => Promise<unknown>> = {
   ...readingCalls,
@@ -151,7 +151,7 @@ async function roleOf(database: TestDatabase): Promise<string> {
   return `role_of${new URL(await urlOf(database)).pathname.replace('/', '_')}`
 }
 
-for (const kind of [sqliteFile, postgres]) {
+for (const kind of [sqliteFile, postgres].map(withEventLog)) {
   describeOnDatabases(
     'on a database that undoes or hides what is written',
     (t) => {

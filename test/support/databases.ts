@@ -13,7 +13,7 @@ import {
   SqliteDialect,
 } from 'kysely'
 import type { WorkQueueTables } from 'kysely-work-queues'
-import { migrations } from 'kysely-work-queues/migrations'
+import { eventLog, migrations } from 'kysely-work-queues/migrations'
 import { withPreparedStatements } from 'kysely-work-queues/postgres'
 import pg from 'pg'
 import { Migrator } from './migrator.js'
@@ -39,7 +39,8 @@ export interface DatabaseKind {
   readonly dialect: 'postgres' | 'sqlite'
   /** Whether {@link TestDatabase.connect} works. */
   readonly hasConnections: boolean
-  create(): Promise<TestDatabase>
+  /** With `eventLog`, also with the triggers and the table of the migration `eventLog`; with `EVENT_LOG=1`, every one has it. */
+  create(eventLog?: boolean): Promise<TestDatabase>
 }
 
 /** What a host has set on its session. */
@@ -84,7 +85,7 @@ function sqlite(name: string, settings: HostSettings, onDisk = false): DatabaseK
     name,
     dialect: 'sqlite',
     hasConnections: onDisk,
-    async create() {
+    async create(hasEvents = ALWAYS_EVENTS) {
       const directory = onDisk ? mkdtempSync(join(tmpdir(), 'kysely-work-queues-')) : undefined
       const file = directory === undefined ? ':memory:' : join(directory, 'test.db')
       const opened: Kysely<WorkQueueTables>[] = []
@@ -97,7 +98,7 @@ function sqlite(name: string, settings: HostSettings, onDisk = false): DatabaseK
       const connection = openSqlite(file, settings.oddTypes)
       const statements: string[] = []
       const plain = connect(settings.oddTypes && onDisk ? openSqlite(file) : connection, {})
-      await migrate(plain)
+      await migrate(plain, hasEvents)
       return {
         dialect: 'sqlite',
         db: connect(connection, settings, statements),
@@ -129,8 +130,8 @@ export function postgresKind(name: string, settings: HostSettings): DatabaseKind
     name,
     dialect: 'postgres',
     hasConnections: true,
-    async create() {
-      const database = await takePostgresDatabase(settings.schema ?? 'public', migrate)
+    async create(hasEvents = ALWAYS_EVENTS) {
+      const database = await takePostgresDatabase(settings.schema ?? 'public', migrate, hasEvents)
       const opened: Kysely<WorkQueueTables>[] = []
       const connect = (host: HostSettings, statements?: string[]) => {
         const pool = new pg.Pool({
@@ -183,9 +184,18 @@ export function destroying(destroy: () => Promise<void>): Pick<TestDatabase, 'de
   return { destroy, [Symbol.asyncDispose]: destroy }
 }
 
-/** Creates our tables. */
-export async function migrate(db: Kysely<any>): Promise<void> {
-  const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } })
+/** Whether every database has the event log, to see that all holds with it too. */
+export const ALWAYS_EVENTS: boolean = process.env['EVENT_LOG'] === '1'
+
+/** The same kind of database, with the event log. */
+export function withEventLog(kind: DatabaseKind): DatabaseKind {
+  return { ...kind, name: `${kind.name} with the event log`, create: () => kind.create(true) }
+}
+
+/** Creates our tables, and the event log if asked to. */
+export async function migrate(db: Kysely<any>, hasEvents = ALWAYS_EVENTS): Promise<void> {
+  const all = hasEvents ? { ...migrations, ...eventLog } : migrations
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => all } })
   const { error } = await migrator.migrateToLatest()
   if (error !== undefined) throw error
 }

@@ -6,7 +6,7 @@ import { type Dialect, type Kysely, PostgresDialect, sql, SqliteDialect } from '
 import type { WorkQueueTables } from 'kysely-work-queues'
 import { withPreparedStatements } from 'kysely-work-queues/postgres'
 import pg from 'pg'
-import { type DatabaseKind, databases, destroying, migrate, openSqlite, session } from './databases.js'
+import { ALWAYS_EVENTS, type DatabaseKind, databases, destroying, migrate, openSqlite, session } from './databases.js'
 import { takePostgresDatabase } from './postgres-databases.js'
 
 /** A driver, loaded: makes the dialect of a session with connections of its own. */
@@ -76,12 +76,12 @@ function sqliteDriver(name: string, load: () => Promise<Connect>): DatabaseKind 
     name,
     dialect: 'sqlite',
     hasConnections: true,
-    async create() {
+    async create(hasEvents = ALWAYS_EVENTS) {
       const connect = await load()
       const directory = mkdtempSync(join(tmpdir(), 'kysely-work-queues-'))
       const file = join(directory, 'test.db')
       const plain = session(new SqliteDialect({ database: openSqlite(file) }), {})
-      await migrate(plain)
+      await migrate(plain, hasEvents)
       return driverDatabase(
         'sqlite',
         plain,
@@ -100,9 +100,9 @@ function postgresDriver(name: string, load: () => Promise<Connect>): DatabaseKin
     name,
     dialect: 'postgres',
     hasConnections: true,
-    async create() {
+    async create(hasEvents = ALWAYS_EVENTS) {
       const connect = await load()
-      const { url, giveBack } = await takePostgresDatabase('public', migrate)
+      const { url, giveBack } = await takePostgresDatabase('public', migrate, hasEvents)
       const pool = new pg.Pool({ connectionString: url, max: 4 })
       pool.on('error', () => {})
       const plain = session(new PostgresDialect({ pool }), {})
@@ -162,7 +162,7 @@ function pgliteDriver(): DatabaseKind {
     name: 'PGlite',
     dialect: 'postgres',
     hasConnections: false,
-    async create() {
+    async create(hasEvents = ALWAYS_EVENTS) {
       pglite ??= load('@electric-sql/pglite').then(({ PGlite }) => new PGlite())
       const instance = await pglite
       await instance.waitReady
@@ -179,7 +179,7 @@ function pgliteDriver(): DatabaseKind {
       const plain = session(connect(), {})
       await sql`drop schema public cascade`.execute(plain)
       await sql`create schema public`.execute(plain)
-      await migrate(plain)
+      await migrate(plain, hasEvents)
       const statements: string[] = []
       const db = session(connect(), {}, statements)
       return {

@@ -45,6 +45,7 @@ import {
   retryFlowRun,
   setFlowRunState,
   setFlowRunStates,
+  takeEvents,
   updateWorkPool,
   updateWorkQueue,
   type WorkQueueTables,
@@ -90,7 +91,7 @@ export async function makeWorld(make: Factory): Promise<void> {
   await make.lease({ flow_run_id: pending, state_id: claimed, acquired_at: long, expires_at: since })
 }
 
-/** Calls of every function that writes, by the function's name and what is particular about the call. */
+/** Calls of every function that writes, by the function's name and what is particular about the call. They need the event log. */
 export const writingCalls: Record<string, WritingCall> = {
   'createWorkQueue, the default pool too': (db) => createWorkQueue(db, { name: 'new' }),
   'createWorkQueue, with a priority that is taken': (db) =>
@@ -145,6 +146,7 @@ export const writingCalls: Record<string, WritingCall> = {
   'claimRunsInWorkQueue, for a holder': (db) => claimRunsInWorkQueue(db, a, { scheduledBefore: null, holder: 'w-1' }),
   'claimScheduledFlowRuns, of two queues': (db) => claimScheduledFlowRuns(db, { scheduledBefore: null }),
   'claimScheduledFlowRuns, for a holder': (db) => claimScheduledFlowRuns(db, { scheduledBefore: null, holder: 'w-1' }),
+  takeEvents: (db) => takeEvents(db),
   releaseStaleClaims: (db) => releaseStaleClaims(db, { pendingBefore: since }),
 }
 

@@ -17,14 +17,16 @@ let counter = 0
 /** Takes a database with our tables in `schema`. */
 export async function takePostgresDatabase(
   schema: string,
-  migrate: (db: Kysely<any>) => Promise<void>,
+  migrate: (db: Kysely<any>, hasEvents: boolean) => Promise<void>,
+  hasEvents: boolean,
 ): Promise<PostgresDatabase> {
-  const used = free.get(schema)?.pop()
+  const key = `${schema} ${hasEvents}`
+  const used = free.get(key)?.pop()
   if (used !== undefined) return await used
-  let template = templates.get(schema)
+  let template = templates.get(key)
   if (template === undefined) {
-    template = createTemplate(schema, migrate)
-    templates.set(schema, template)
+    template = createTemplate(schema, (db) => migrate(db, hasEvents))
+    templates.set(key, template)
   }
   const { name: original, objects } = await template
   const name = uniqueName('test')
@@ -32,8 +34,8 @@ export async function takePostgresDatabase(
   const database: PostgresDatabase = {
     url: urlOf(name),
     async giveBack() {
-      const isAsTaken = await isEmptied(database.url, schema, objects).catch(() => false)
-      if (isAsTaken) free.set(schema, [...(free.get(schema) ?? []), Promise.resolve(database)])
+      const isAsTaken = await isEmptied(database.url, schema, objects, hasEvents).catch(() => false)
+      if (isAsTaken) free.set(key, [...(free.get(key) ?? []), Promise.resolve(database)])
       else await query(inject('databaseUrl'), `drop database ${name} with (force)`)
     },
   }
@@ -67,11 +69,11 @@ const COUNT_OBJECTS = `(
 const TABLES = ['flow_run_lease', 'flow_run_state', 'flow_run', 'worker', 'work_queue', 'work_pool']
 
 /** Empties our tables. Says whether the database is then as it was: nothing added to it, and no statistics. */
-async function isEmptied(url: string, schema: string, objects: number): Promise<boolean> {
+async function isEmptied(url: string, schema: string, objects: number, hasEvents: boolean): Promise<boolean> {
   const [row] = await query<{ objects: number; statistics: number }>(
     url,
     `update "${schema}".work_pool set default_queue_id = null;
-     ${TABLES.map((table) => `delete from "${schema}".${table};`).join('')}
+     ${[...TABLES, ...(hasEvents ? ['work_queue_event'] : [])].map((table) => `delete from "${schema}".${table};`).join('')}
      select ${COUNT_OBJECTS} as objects, (
        select count(*)::int from pg_statistic
        where starelid in (select oid from pg_class where relnamespace = '"${schema}"'::regnamespace)

@@ -1,26 +1,31 @@
 import { readFileSync } from 'node:fs'
-import { type Kysely, sql } from 'kysely'
-import { migrations } from 'kysely-work-queues/migrations'
-import { type DatabaseKind, postgres, sqliteMemory } from './databases.js'
+import { type Kysely, type Migration, sql } from 'kysely'
+import { eventLog, migrations } from 'kysely-work-queues/migrations'
+import { ALWAYS_EVENTS, type DatabaseKind, postgres, sqliteMemory } from './databases.js'
 import { Migrator, NO_MIGRATIONS } from './migrator.js'
 
 /** Databases with the tables that Prefect 3 makes, instead of ours. */
 export const prefectDatabases: readonly DatabaseKind[] = [sqliteMemory, postgres].map((kind) => ({
   ...kind,
   name: `Prefect’s own tables on ${kind.dialect === 'postgres' ? 'PostgreSQL' : 'SQLite'}`,
-  async create() {
-    const database = await kind.create()
-    await migrateDown(database.plain)
+  async create(hasEvents = ALWAYS_EVENTS) {
+    const database = await kind.create(false)
+    await migrateTo(database.plain, migrations, NO_MIGRATIONS)
     const ddl = readFileSync(new URL(`prefect-ddl/${kind.dialect}.sql`, import.meta.url), 'utf8')
     for (const statement of ddl.split(/;\n/)) {
       if (statement.trim() !== '') await sql.raw(statement).execute(database.plain)
     }
+    if (hasEvents) await migrateTo(database.plain, eventLog)
     return database
   },
 }))
 
-async function migrateDown(db: Kysely<any>): Promise<void> {
-  const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } })
-  const { error } = await migrator.migrateTo(NO_MIGRATIONS)
+async function migrateTo(
+  db: Kysely<any>,
+  all: Record<string, Migration>,
+  target?: typeof NO_MIGRATIONS,
+): Promise<void> {
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => all } })
+  const { error } = target === undefined ? await migrator.migrateToLatest() : await migrator.migrateTo(target)
   if (error !== undefined) throw error
 }

@@ -28,6 +28,7 @@ const layers: readonly { name: string; holds: RegExp; packages?: RegExp; only?: 
     'claims',
     'upkeep',
     'explain',
+    'events',
   ].map((room) => ({
     name: room,
     holds: new RegExp(`^${room}/`),

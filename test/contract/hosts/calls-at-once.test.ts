@@ -22,7 +22,7 @@ import {
 } from 'kysely-work-queues'
 import { makeFlowRun, makeWorkPool, makeWorkQueue, simulatePolling } from 'kysely-work-queues/testing'
 import { expect, test } from 'vitest'
-import { postgres, sqliteMemory } from '../../support/databases.js'
+import { postgres, sqliteMemory, withEventLog } from '../../support/databases.js'
 import { describeOnDatabases } from '../../support/describe-databases.js'
 import { makeWorld, readingCalls, writingCalls } from '../../support/every-call.js'
 import { standIn } from './stand-in.js'
@@ -109,7 +109,7 @@ describeOnDatabases(
       expect(await readWorkPools(t.db)).toEqual([])
     })
   },
-  [sqliteMemory, postgres],
+  [sqliteMemory, postgres].map(withEventLog),
 )
 
 describeOnDatabases('calls made at once on one transaction', (t) => {

@@ -9,10 +9,10 @@ import {
   recordWorkerHeartbeat,
   type WorkQueueTables,
 } from 'kysely-work-queues'
-import { migrations } from 'kysely-work-queues/migrations'
+import { eventLog, migrations } from 'kysely-work-queues/migrations'
 import { makeFlowRun, makeWorkPool, makeWorkQueue, simulatePolling } from 'kysely-work-queues/testing'
 import { expect, test } from 'vitest'
-import { postgres, sqliteMemory } from '../../support/databases.js'
+import { postgres, sqliteMemory, withEventLog } from '../../support/databases.js'
 import { describeOnDatabases } from '../../support/describe-databases.js'
 import { makeWorld, readingCalls, writingCalls } from '../../support/every-call.js'
 import { allRows, factory } from '../../support/factory.js'
@@ -112,7 +112,7 @@ describeOnDatabases(
       else expect(await allRows(t.database)).not.toEqual(before)
     })
   },
-  [sqliteMemory, postgres],
+  [sqliteMemory, postgres].map(withEventLog),
 )
 
 describeOnDatabases(
@@ -138,7 +138,7 @@ describeOnDatabases(
             : sql`attach ':memory:' as ${sql.id(schema)}`
         await create.execute(t.database.plain)
         const plain = t.database.plain.withSchema(schema)
-        for (const key of Object.keys(migrations).toSorted()) await migrations[key]?.up(plain)
+        for (const [, { up }] of Object.entries({ ...migrations, ...eventLog }).toSorted()) await up(plain)
         await makeWorld(factory({ plain, dialect: t.kind.dialect }))
       }
     }
@@ -182,5 +182,5 @@ describeOnDatabases(
       expect(queues.map(({ name }) => name)).toContain('of b')
     })
   },
-  [sqliteMemory, postgres],
+  [sqliteMemory, postgres].map(withEventLog),
 )

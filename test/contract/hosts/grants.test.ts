@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Kysely } from 'kysely'
 import type { WorkQueueTables } from 'kysely-work-queues'
 import { expect, test } from 'vitest'
-import { postgres } from '../../support/databases.js'
+import { postgres, withEventLog } from '../../support/databases.js'
 import { describeOnDatabases } from '../../support/describe-databases.js'
 import type { Factory } from '../../support/factory.js'
 import { root } from '../../support/shell.js'
@@ -45,13 +45,15 @@ describeOnDatabases(
       }
     })
   },
-  [postgres],
+  [withEventLog(postgres)],
 )
 
 /** The rows that the calls are about, as they were. */
 async function resetRows(db: Kysely<WorkQueueTables>, make: Factory): Promise<void> {
   await db.updateTable('work_pool').set({ default_queue_id: null }).execute()
-  for (const table of TABLES.toReversed()) await (db as Kysely<any>).deleteFrom(table).execute()
+  // The log last: what happens to the others goes there.
+  const [log, ...rest] = TABLES.toReversed()
+  for (const table of [...rest, log]) await (db as Kysely<any>).deleteFrom(table ?? '').execute()
   await makeGrantedWorld(make)
 }
 

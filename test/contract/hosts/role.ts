@@ -2,8 +2,16 @@ import { type Kysely, type RawBuilder, sql } from 'kysely'
 import type { WorkQueueTables } from 'kysely-work-queues'
 import { inject } from 'vitest'
 
-/** Our tables, each after those that its rows refer to. */
-export const TABLES = ['work_pool', 'work_queue', 'worker', 'flow_run', 'flow_run_state', 'flow_run_lease'] as const
+/** Our tables, each after those that its rows refer to, and the log of what happens to them. */
+export const TABLES = [
+  'work_pool',
+  'work_queue',
+  'worker',
+  'flow_run',
+  'flow_run_state',
+  'flow_run_lease',
+  'work_queue_event',
+] as const
 
 /** A right to do something with a table. */
 export interface Grant {
