@@ -43,6 +43,8 @@ export const leases: Record<string, WorkQueueMigration> = {
  *
  * @example
  * ```ts
+ * import { eventLog } from 'kysely-work-queues/migrations'
+ *
  * const migrator = new Migrator({
  *   db,
  *   provider: { getMigrations: async () => eventLog },

@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import type { WorkQueueTables } from 'kysely-work-queues'
 import { open } from '../../src/session.js'
-import { hasTable, type OptionalTable } from '../../src/sql/optional-tables.js'
+import { type OptionalTable, requireTable } from '../../src/sql/optional-tables.js'
 import type { TestDatabase } from './databases.js'
 
 /** A value as a test writes it: times as `Date`, booleans as booleans, JSON as objects and arrays. */
@@ -135,7 +135,11 @@ export async function allRows({ plain: db }: Pick<TestDatabase, 'plain'>): Promi
   const optional = { flow_run_lease: 'flow_run_id', work_queue_event: 'position' }
   for (const [table, order] of Object.entries(optional)) {
     // Prefect's own tables have neither. A statement that fails would end the transaction that is looked into.
-    if (!(await open(db, (scope) => hasTable(scope, table as OptionalTable)))) continue
+    const isThere = await open(db, (scope) => requireTable(scope, table as OptionalTable)).then(
+      () => true,
+      () => false,
+    )
+    if (!isThere) continue
     rows[table] = await (db as Kysely<any>).selectFrom(table).selectAll().orderBy(order).execute()
   }
   return rows

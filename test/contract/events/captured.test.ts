@@ -20,7 +20,7 @@ import { databases, withEventLog } from '../../support/databases.js'
 import { describeOnDatabases } from '../../support/describe-databases.js'
 import { makeWorld, writingCalls } from '../../support/every-call.js'
 import { testId } from '../../support/factory.js'
-import { expectReplayed, readWorld, takeAll, told } from './replay.js'
+import { expectReplayed, readWorld, takeAll, told } from './replay-events.js'
 
 const kinds = databases.map(withEventLog)
 

@@ -19,7 +19,7 @@ import { testId } from '../../support/factory.js'
 import { Migrator } from '../../support/migrator.js'
 import { prefectDatabases } from '../../support/prefect-databases.js'
 import { createRole, type Grant } from '../hosts/role.js'
-import { expectReplayed, readWorld, takeAll, told } from './replay.js'
+import { expectReplayed, readWorld, takeAll, told } from './replay-events.js'
 
 type Db = Kysely<WorkQueueTables>
 

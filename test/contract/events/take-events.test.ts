@@ -12,7 +12,7 @@ import { expect, test } from 'vitest'
 import { databases, withEventLog } from '../../support/databases.js'
 import { describeOnDatabases } from '../../support/describe-databases.js'
 import { prefectDatabases } from '../../support/prefect-databases.js'
-import { told } from './replay.js'
+import { told } from './replay-events.js'
 
 const logged = databases.map(withEventLog)
 
