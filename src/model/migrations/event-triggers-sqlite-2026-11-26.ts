@@ -52,7 +52,7 @@ export function rowTriggers({ table, resource, all, counts }: EventLog): string[
   return [
     trigger('insert', 'insert', '', `new.id, 'created', null, ${whole(all, 'new')}`),
     trigger(
-      `update of ${columns}`,
+      `update of ${columns.join(', ')}`,
       'update',
       `when ${conditions.join(' or ')}`,
       `new.id, 'updated', ${changed(counts, 'old')}, ${changed(counts, 'new')}`,

@@ -46,7 +46,8 @@ describeOnDatabases(
       await takeAll(t.db)
       for (const call of Object.values(writingCalls)) {
         const trx = await t.db.startTransaction().execute()
-        await call(trx, () => {}).finally(() => trx.rollback().execute())
+        await call(trx, () => {})
+        await trx.rollback().execute()
       }
       expect(await takeAll(t.db)).toEqual([])
     })

@@ -108,7 +108,7 @@ export function expectReplayed(before: World, events: readonly WorkQueueEvent[],
   }
   const counted = (of: World): unknown =>
     Object.fromEntries(
-      [...of].toSorted().map(([key, properties]) => {
+      [...of].map(([key, properties]) => {
         const { updated } = PROPERTIES[key.split(' ')[0] as WorkQueueEvent['resource']]
         return [key, pick(properties, updated)]
       }),
