@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { z } from 'zod'
 import { check } from '../model/checks.js'
 import { type FlowRunFilter, flowRunFilterSchema } from '../model/flow-run-filter.js'
-import { matchesFlowRunFilter } from '../sql/filters.js'
+import { waysToMatch } from '../sql/filters.js'
 import { decodeInteger } from '../model/values.js'
 import { open, type RequiredTables, type Session } from '../session.js'
 
@@ -28,11 +28,12 @@ export async function countFlowRuns<DB extends RequiredTables>(
   session: Session<DB>,
   options: CountFlowRunsOptions = {},
 ): Promise<number> {
-  const { filter } = check(optionsSchema, options)
-  return await open(session, async ({ db, dialect, tables }) => {
-    const { rows } = await sql<{ count: unknown }>`
-    select count(*) as count from ${tables.flow_run} as run where ${matchesFlowRunFilter(filter ?? {}, dialect)}
-  `.execute(db)
+  const { filter = {} } = check(optionsSchema, options)
+  return await open(session, async (scope) => {
+    const counts = waysToMatch(filter, scope).map(
+      (isMatch) => sql`(select count(*) from ${scope.tables.flow_run} as run where ${isMatch})`,
+    )
+    const { rows } = await sql<{ count: unknown }>`select ${sql.join(counts, sql` + `)} as count`.execute(scope.db)
     return decodeInteger(rows[0]?.count)
   })
 }

@@ -26,20 +26,28 @@ export function nameAlone({ workQueueId, workQueueName }: FlowRunCreate): string
  * that is given by name alone may be missing.
  */
 export async function lockQueues(scope: Scope, inputs: readonly FlowRunCreate[]): Promise<LockedQueues> {
-  const { db, dialect, tables } = scope
   const given = new Set(inputs.map(({ workQueueId }) => workQueueId).filter((id) => typeof id === 'string'))
   const named = new Set(await findNamed(scope, inputs))
   if (given.size === 0 && named.size === 0) return { names: new Map(), ids: new Map() }
-  const { rows } = await sql<{ id: string; name: string }>`
-    select queue.id, queue.name from ${tables.work_queue} as queue
-    where ${hasAnyId('queue.id', [...new Set([...given, ...named])], dialect)}
-    order by queue.id
-    ${dialect === 'postgres' ? sql`for key share` : sql``}
-  `.execute(db)
+  const rows = await holdQueues(scope, [...new Set([...given, ...named])])
   const names = new Map(rows.map(({ id, name }) => [id, name]))
   for (const id of given) if (!names.has(id)) throw new WorkQueueNotFoundError(id)
   // By the names that they have now: one may have been renamed before it was held.
   return { names, ids: new Map(rows.filter(({ id }) => named.has(id)).map(({ id, name }) => [name, id])) }
+}
+
+/** Holds queues, in id order, so that they stay and keep their names: those that there are. */
+export async function holdQueues(
+  { db, dialect, tables }: Scope,
+  ids: readonly string[],
+): Promise<{ readonly id: string; readonly name: string }[]> {
+  const { rows } = await sql<{ id: string; name: string }>`
+    select queue.id, queue.name from ${tables.work_queue} as queue
+    where ${hasAnyId('queue.id', ids, dialect)}
+    order by queue.id
+    ${dialect === 'postgres' ? sql`for key share` : sql``}
+  `.execute(db)
+  return rows
 }
 
 async function findNamed({ db, dialect, tables }: Scope, inputs: readonly FlowRunCreate[]): Promise<string[]> {

@@ -1,6 +1,15 @@
 import { z } from 'zod'
 import { STATE_TYPES, type StateType } from '../rules/states.js'
-import { anyId, type AnyOf, anyText, filterOperator, type InputSchema, inputTimeSchema, textSchema } from './checks.js'
+import {
+  anyId,
+  type AnyOf,
+  anyText,
+  filterOperator,
+  idSchema,
+  type InputSchema,
+  inputTimeSchema,
+  textSchema,
+} from './checks.js'
 
 /** Which flow runs to read. Absent criteria match everything; those of one key must all hold. */
 export interface FlowRunFilter {
@@ -12,6 +21,11 @@ export interface FlowRunFilter {
   deploymentId?: AnyOf<string> | undefined
   workQueueId?: AnyOf<string> | undefined
   workQueueName?: AnyOf<string> | undefined
+  /**
+   * Belongs to the work queue of this id, as polls and claims of the queue see it: by its `workQueueId`, or,
+   * without one, by its `workQueueName` in the default agent pool.
+   */
+  memberOf?: string | undefined
   stateType?: AnyOf<StateType> | undefined
   stateName?: AnyOf<string> | undefined
   tags?:
@@ -39,6 +53,7 @@ export const flowRunFilterSchema: InputSchema<FlowRunFilter> = z.strictObject({
   deploymentId: anyId,
   workQueueId: anyId,
   workQueueName: anyText,
+  memberOf: idSchema.optional(),
   stateType: z.strictObject({ any: z.array(z.enum(STATE_TYPES)).optional() }).optional(),
   stateName: anyText,
   tags: z.strictObject({ all: z.array(textSchema).optional() }).optional(),

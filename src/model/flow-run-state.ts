@@ -1,7 +1,23 @@
 import { z } from 'zod'
 import { STATE_TYPES, type StateType } from '../rules/states.js'
 import { type InputSchema, inputTimeSchema, labelSchema, textSchema } from './checks.js'
-import type { Json, Timestamp } from './columns.js'
+import { type Columns, json, type Json, nullable, table, text, time, type Timestamp } from './columns.js'
+import type { JsonObject } from './json.js'
+
+/** A state that a flow run entered. */
+export interface FlowRunState {
+  id: string
+  created: Date
+  updated: Date
+  flowRunId: string
+  type: StateType
+  name: string
+  /** When the run entered it. */
+  timestamp: Date
+  message: string | null
+  /** What else is kept with it, under Prefect's own keys, such as `scheduled_time`. */
+  stateDetails: JsonObject
+}
 
 /** The table `flow_run_state`: every state that a run was ever in. */
 export interface FlowRunStateTable {
@@ -15,6 +31,19 @@ export interface FlowRunStateTable {
   state_details: Json
   data: Json | null
   flow_run_id: string
+}
+
+export const flowRunStateColumns: Columns<FlowRunState, FlowRunStateTable> = {
+  [table]: 'flow_run_state',
+  id: text('id'),
+  created: time('created'),
+  updated: time('updated'),
+  flowRunId: text('flow_run_id'),
+  type: text('type'),
+  name: text('name'),
+  timestamp: time('timestamp'),
+  message: nullable(text('message')),
+  stateDetails: json('state_details', () => ({})),
 }
 
 /** A state to put a flow run in. */

@@ -4,6 +4,7 @@ import type { FlowRunFilter } from '../model/flow-run-filter.js'
 import { encodeTime } from '../model/values.js'
 import type { WorkPoolFilter } from '../model/work-pool.js'
 import type { QueueFilter, WorkQueueFilter } from '../model/work-queue.js'
+import type { Scope } from '../session.js'
 import {
   and,
   type Condition,
@@ -17,6 +18,7 @@ import {
   or,
   startsWithAny,
 } from './lists.js'
+import { membership } from './runs.js'
 
 /** The work queues that match the filter, as a condition on the alias `queue`. */
 export function matchesWorkQueueFilter(filter: WorkQueueFilter, dialect: Dialect): Condition {
@@ -38,14 +40,29 @@ export function matchesWorkPoolFilter(filter: WorkPoolFilter, dialect: Dialect):
   })
 }
 
+/**
+ * The ways in which flow runs match the filter, as conditions on the alias `run`: no run matches in two, and
+ * each way of {@link membership} has its own indexes.
+ */
+export function waysToMatch(filter: FlowRunFilter, scope: Pick<Scope, 'dialect' | 'tables'>): readonly Condition[] {
+  const { memberOf, ...others } = filter
+  if (memberOf === undefined || filter.operator === 'or') return [matchesFlowRunFilter(filter, scope)]
+  const isOther = matchesFlowRunFilter(others, scope)
+  return membership(scope.tables, sql`${memberOf}`).map((isMember) => and([isMember, isOther]))
+}
+
 /** The flow runs that match the filter, as a condition on the alias `run`. */
-export function matchesFlowRunFilter(filter: FlowRunFilter, dialect: Dialect): Condition {
+function matchesFlowRunFilter(
+  filter: FlowRunFilter,
+  { dialect, tables }: Pick<Scope, 'dialect' | 'tables'>,
+): Condition {
   return combine(filter, dialect, {
     id: ({ any }) => [any && list('id', 'run.id', any)],
     flowId: ({ any }) => [any && list('id', 'run.flow_id', any)],
     workQueueId: ({ any }) => [any && list('id', 'run.work_queue_id', any)],
     deploymentId: ({ any }) => [any && list('id', 'run.deployment_id', any, 'perhaps')],
     workQueueName: ({ any }) => [any && list('text', 'run.work_queue_name', any, 'perhaps')],
+    memberOf: (id) => [or(membership(tables, sql`${id}`))],
     name: ({ any }) => [any && list('text', 'run.name', any, false)],
     stateType: ({ any }) => [any && isOneOf('run.state_type', any)],
     stateName: ({ any }) => [any && list('text', 'run.state_name', any, false)],

@@ -1,7 +1,9 @@
 import { sql } from 'kysely'
 import { check, idSchema } from '../model/checks.js'
 import { closeGate, lockWorkers, lockWorkPool, lockWorkQueues } from '../locks.js'
+import { lockRuns } from '../flow-runs/runs-of-queues.js'
 import { type RequiredTables, type Scope, type Session, write } from '../session.js'
+import type { Condition } from '../sql/lists.js'
 import { readPriorities } from '../sql/queue-priorities.js'
 
 /**
@@ -34,10 +36,10 @@ export async function deleteWorkPool<DB extends RequiredTables>(session: Session
       'delete',
     )
 
-    await sql`
-      update ${tables.flow_run} set work_queue_id = null
-      where work_queue_id in (select queue.id from ${tables.work_queue} as queue where queue.work_pool_id = ${workPoolId})
-    `.execute(db)
+    const isOfPool: Condition = sql`run.work_queue_id in (
+      select queue.id from ${tables.work_queue} as queue where queue.work_pool_id = ${workPoolId})`
+    await lockRuns(scope, isOfPool)
+    await sql`update ${tables.flow_run} as run set work_queue_id = null where ${isOfPool}`.execute(db)
     // The pool and its default queue refer to each other, and the reference to the queue forbids deleting it.
     await db.updateTable('work_pool').set({ default_queue_id: null }).where('id', '=', workPoolId).execute()
     await db.deleteFrom('worker').where('work_pool_id', '=', workPoolId).execute()

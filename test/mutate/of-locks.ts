@@ -153,6 +153,19 @@ export const ofLocks: readonly Mutation[] = [
     fails: 'test/concurrency/waiting.test.ts > of a queue: limits, new names and deletes wait for it',
   },
   {
+    file: 'src/flow-runs/runs-of-queues.ts',
+    find: `      order by run.id
+      for no key update`,
+    replace: '      for no key update',
+    fails: 'test/concurrency/deletes-and-states.test.ts > on PostgreSQL > a queue, cancelling',
+  },
+  {
+    file: 'src/work-pools/delete-work-pool.ts',
+    find: 'await lockRuns(scope, isOfPool)',
+    replace: '',
+    fails: 'test/concurrency/deletes-and-states.test.ts > on PostgreSQL > a pool',
+  },
+  {
     file: 'src/workers/record-worker-heartbeat.ts',
     find: 'if (mayClaim) await passGate(scope, workPoolId)',
     replace: '',

@@ -60,6 +60,20 @@ export const ofWrites: readonly Mutation[] = [
     fails: 'test/contract/delete-work-queue.test.ts > not enforced > on SQLite in memory > its runs keep existing',
   },
   {
+    file: 'src/work-queues/delete-work-queue.ts',
+    find: 'or(membership(tables, sql`${workQueueId}`))',
+    replace: 'byId',
+    fails:
+      'test/contract/delete-work-queue-waiting-runs.test.ts > on SQLite in memory > moveTo: those of a queue of the default',
+  },
+  {
+    file: 'src/flow-runs/runs-of-queues.ts',
+    find: '${isScheduled} order by run.id',
+    replace: "run.state_type <> 'COMPLETED' order by run.id",
+    fails:
+      'test/contract/delete-work-queue-waiting-runs.test.ts > on SQLite in memory > cancel: those of a queue of another',
+  },
+  {
     file: 'src/work-queues/record-work-queue-polls.ts',
     find: 'and not queue.is_paused then',
     replace: 'then',

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { HotCall } from './hot-call.js'
 import { hotCalls } from './planned-calls.js'
 import { explanations } from './planned-explanations.js'
+import { reads } from './planned-reads.js'
 import { createDatabase, type PlanDatabase, type Tables } from './plan-database.js'
 import { type Access, explain } from './read-plan.js'
 import { record, undone } from './plan-recorder.js'
@@ -15,7 +16,9 @@ export function describePlans(tables: Tables): void {
     ['PostgreSQL', 'postgres'],
     ['SQLite', 'sqlite'],
   ] as const)(`${tables} on %s, with a neighbour’s 100,000 due runs`, (_, dialect) => {
-    const calls = [...hotCalls, ...explanations].filter((call) => call.tables === undefined || call.tables === tables)
+    const calls = [...hotCalls, ...reads, ...explanations].filter(
+      (call) => call.tables === undefined || call.tables === tables,
+    )
     let database: PlanDatabase
     let ids: Ids
 

@@ -5,6 +5,7 @@ import {
   claimRunsInWorkQueue,
   claimScheduledFlowRuns,
   countFlowRuns,
+  countFlowRunsByState,
   countWorkPoolActiveSlots,
   countWorkPools,
   countWorkQueueActiveSlots,
@@ -28,6 +29,7 @@ import {
   markWorkQueuesNotReady,
   readFlowRun,
   readFlowRuns,
+  readFlowRunStates,
   readLeases,
   readWorkers,
   readWorkPool,
@@ -99,6 +101,8 @@ export const writingCalls: Record<string, WritingCall> = {
   'updateWorkQueue, name, pause and priority': (db, report) =>
     updateWorkQueue(db, a, { name: 'new', isPaused: true, priority: 3 }, { emitStatusChange: report }),
   deleteWorkQueue: (db) => deleteWorkQueue(db, a),
+  'deleteWorkQueue, cancelling what waits': (db) => deleteWorkQueue(db, a, { waitingRuns: 'cancel' }),
+  'deleteWorkQueue, moving what waits': (db) => deleteWorkQueue(db, a, { waitingRuns: { moveTo: b } }),
   'ensureWorkQueueExists, the default pool too': (db) => ensureWorkQueueExists(db, 'new'),
   'ensureWorkQueueExists, in a pool': (db) => ensureWorkQueueExists(db, 'new', { workPoolId: pool }),
   'recordWorkQueuePolls, of one queue': (db) =>
@@ -177,4 +181,8 @@ export const readingCalls: Record<string, ReadingCall> = {
   countFlowRuns: (db) => countFlowRuns(db),
   readFlowRun: (db) => readFlowRun(db, scheduled),
   readFlowRuns: (db) => readFlowRuns(db),
+  'readFlowRuns, of a queue': (db) =>
+    readFlowRuns(db, { filter: { memberOf: a }, orderBy: 'endTime', descending: true, limit: 9 }),
+  countFlowRunsByState: (db) => countFlowRunsByState(db, { filter: { memberOf: a } }),
+  readFlowRunStates: (db) => readFlowRunStates(db, ended),
 }

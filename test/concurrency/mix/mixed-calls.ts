@@ -100,7 +100,10 @@ export const mixedCalls: Record<string, MixedCall> = {
       isPaused: c.maybe(c.below(4) === 0),
       concurrencyLimit: c.maybe(c.limit()),
     }),
-  deleteWorkQueue: (db, c) => library.deleteWorkQueue(db, c.queue()),
+  deleteWorkQueue: (db, c) =>
+    library.deleteWorkQueue(db, c.queue(), {
+      waitingRuns: c.one(['keep', 'cancel', { moveTo: c.queue() }] as const, 'keep'),
+    }),
   ensureWorkQueueExists: (db, c) =>
     library.ensureWorkQueueExists(db, c.below(4) === 0 ? 'default' : c.name('queue'), {
       workPoolId: c.maybe(c.pool()),
@@ -198,6 +201,9 @@ export const mixedCalls: Record<string, MixedCall> = {
     ),
   setFlowRunState: (db, c) => library.setFlowRunState(db, c.run(), { type: c.one(STATE_TYPES, 'COMPLETED') }),
   readFlowRun: (db, c) => library.readFlowRun(db, c.run()),
-  readFlowRuns: (db, c) => library.readFlowRuns(db, { filter: { workQueueId: { any: c.queues() } }, limit: 20 }),
+  readFlowRuns: (db, c) =>
+    library.readFlowRuns(db, { filter: { memberOf: c.queue() }, orderBy: 'endTime', descending: true, limit: 20 }),
+  readFlowRunStates: (db, c) => library.readFlowRunStates(db, c.run()),
+  countFlowRunsByState: (db, c) => library.countFlowRunsByState(db, { filter: { memberOf: c.queue() } }),
   countFlowRuns: (db, c) => library.countFlowRuns(db, { filter: { workQueueId: { any: c.queues() } } }),
 }

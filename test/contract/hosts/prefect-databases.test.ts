@@ -45,8 +45,8 @@ async function walk(db: Kysely<WorkQueueTables>): Promise<unknown> {
   }
   const pool = await step(createWorkPool(db, { name: 'pool', type: 'process', baseJobTemplate: { a_b: ['é'] } }, at(0)))
   const etl = await step(createWorkQueue(db, { name: 'etl', workPoolId: pool.id, concurrencyLimit: 3 }, at(1)))
-  const filter = { tags: ['a'], deploymentIds: [testId(1)] }
-  const tagged = await step(createWorkQueue(db, { name: 'tagged', priority: 1, filter, isPaused: true }, at(2)))
+  const tag = { name: 'tagged', priority: 1, filter: { tags: ['a'], deploymentIds: [testId(1)] }, isPaused: true }
+  const tagged = await step(createWorkQueue(db, tag, at(2)))
   await step(ensureWorkQueueExists(db, 'default', at(3)))
   await step(ensureWorkQueueExists(db, 'ensured', at(4)))
   for (const name of ['pool', 'new']) await step(ensureWorkPoolExists(db, { name, type: 'process' }, at(4)))
@@ -72,12 +72,12 @@ async function walk(db: Kysely<WorkQueueTables>): Promise<unknown> {
   await step(getRunsInWorkQueue(db, tagged.id))
   await step(bulkUpdateWorkQueuePriorities(db, pool.id, { [etl.id]: 1 }, at(10)))
   await step(readWorkQueues(db, { orderBy: 'priority' }))
-  await step(deleteWorkQueue(db, etl.id, at(11)))
+  await step(deleteWorkQueue(db, etl.id, { waitingRuns: { moveTo: tagged.id }, ...at(11) }))
   await step(setFlowRunState(db, runs[3]?.id ?? '', { type: 'COMPLETED', message: 'done' }, at(12)))
+  await step(readFlowRuns(db, { filter: { memberOf: tagged.id }, orderBy: 'endTime', descending: true }))
   await step(readFlowRuns(db))
   await step(deleteWorkPool(db, tagged.workPoolId))
-  await step(readWorkPools(db))
-  await step(readWorkQueues(db))
+  for (const read of [readWorkPools, readWorkQueues]) await step(read(db))
   return numbered(seen)
 }
 

@@ -1,5 +1,6 @@
 import {
   countFlowRuns,
+  countFlowRunsByState,
   countWorkPoolActiveSlots,
   countWorkPools,
   countWorkQueueActiveSlots,
@@ -32,7 +33,7 @@ import {
 } from './model.js'
 import { readPools, readQueues, readRuns, type RunFilter } from './model-filters.js'
 import type { Questions } from './questions.js'
-import { NOW } from './starting-states.js'
+import { NOW, STATE_TYPES } from './starting-states.js'
 
 /** The answers to all questions, by ids and numbers. */
 export interface Answers {
@@ -73,7 +74,11 @@ export function answersOfModel(state: State, asked: Questions): Answers {
       ids(readPools(state, read)),
       readPools(state, { ...read, ...all }).length,
     ]),
-    runReads: asked.runReads.map((read) => [ids(readRuns(state, read)), readRuns(state, { ...read, ...all }).length]),
+    runReads: asked.runReads.map((read) => {
+      const found = readRuns(state, { ...read, ...all })
+      const byState = STATE_TYPES.map((type) => found.filter((run) => run.state === type).length)
+      return [ids(readRuns(state, read)), found.length, byState]
+    }),
     named: queueOfName(state, asked.names.name, asked.names.poolName)?.id,
   }
 }
@@ -146,7 +151,8 @@ export async function answersOf(
     runReads: await each(asked.runReads, async ({ filter: of, ...read }, n) => {
       const filter = of && toRunFilter(of)
       const found: FlowRun[] = keep(`runs ${n}`, await readFlowRuns(db, { filter, ...read }))
-      return [ids(found), await countFlowRuns(db, { filter })]
+      const byState = new Map(Object.entries(await countFlowRunsByState(db, { filter })))
+      return [ids(found), await countFlowRuns(db, { filter }), STATE_TYPES.map((type) => byState.get(type))]
     }),
     named: (await readWorkQueueByName(db, asked.names.name, { workPoolName: asked.names.poolName }))?.id,
   }

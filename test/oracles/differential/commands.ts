@@ -57,7 +57,11 @@ const commands = fc.oneof(
   createWorkQueue,
   updateWorkQueue,
   updateWorkQueue,
-  fc.record({ kind: kind('deleteWorkQueue'), queue: index }),
+  fc.record({
+    kind: kind('deleteWorkQueue'),
+    queue: index,
+    waiting: fc.oneof(fc.constantFrom('keep' as const, 'cancel' as const), index),
+  }),
   fc.record({ kind: kind('ensureWorkQueueExists'), pool: rarely(index), name: queueName }),
   fc.record({ kind: kind('ensureWorkPoolExists'), name: fc.constantFrom(...POOL_NAMES), isPaused: fc.boolean() }),
   fc.record({

@@ -1,6 +1,6 @@
 // The part of the reference model that selects, orders and pages rows. Written from the contract alone, like the rest.
 
-import { byId, page, type Page, type Pool, type Queue, type Run, type State } from './model.js'
+import { byId, isMember, page, type Page, type Pool, type Queue, type Run, type State } from './model.js'
 
 /** One of these values. */
 interface Any<T = string> {
@@ -30,6 +30,7 @@ export interface RunFilter extends Combined {
   deploymentId?: Any | undefined
   workQueueId?: Any | undefined
   workQueueName?: Any | undefined
+  memberOf?: string | undefined
   stateType?: Any | undefined
   stateName?: Any | undefined
   tags?: { all: string[] } | undefined
@@ -88,8 +89,26 @@ export function readPools(
   return page(found, rest)
 }
 
-/** The runs that are read, by id. */
-export function readRuns({ runs }: State, { filter = {}, ...rest }: Page & { filter?: RunFilter | undefined }): Run[] {
+export interface RunRead extends Page {
+  filter?: RunFilter | undefined
+  orderBy?: 'id' | 'nextScheduledStartTime' | 'endTime' | 'created' | undefined
+  descending?: boolean | undefined
+}
+
+/** Nulls last and ties by id, in both directions. */
+function inOrder({ orderBy = 'id', descending = false }: RunRead): (a: Run, b: Run) => number {
+  const times = { nextScheduledStartTime: 'start', endTime: 'end', created: 'created' } as const
+  return (a, b) => {
+    if (orderBy === 'id') return descending ? byId(b, a) : byId(a, b)
+    const [one, other] = [a[times[orderBy]], b[times[orderBy]]]
+    if (one === null || other === null) return Number(one === null) - Number(other === null) || byId(a, b)
+    return (descending ? other - one : one - other) || byId(a, b)
+  }
+}
+
+/** The runs that are read. */
+export function readRuns(state: State, { filter = {}, orderBy, descending, ...rest }: RunRead): Run[] {
+  const { runs, queues } = state
   const { start } = filter
   const isInTime = ({ start: time }: Run): Verdict =>
     start &&
@@ -104,12 +123,15 @@ export function readRuns({ runs }: State, { filter = {}, ...rest }: Page & { fil
         filter.deploymentId && isOneOf(run.deploymentId, filter.deploymentId.any),
         filter.workQueueId && isOneOf(run.queueId, filter.workQueueId.any),
         filter.workQueueName && isOneOf(run.queueName, filter.workQueueName.any),
+        filter.memberOf === undefined
+          ? undefined
+          : queues.some((queue) => queue.id === filter.memberOf && isMember(state, run, queue)),
         filter.stateType && isOneOf(run.state, filter.stateType.any),
         filter.stateName && isOneOf(run.stateName, filter.stateName.any),
         filter.tags?.all.every((tag) => run.tags.includes(tag)),
         isInTime(run),
       ]),
     )
-    .toSorted(byId)
+    .toSorted(inOrder({ orderBy, descending }))
   return page(found, rest)
 }

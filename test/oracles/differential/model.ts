@@ -29,6 +29,8 @@ export interface Run {
   state: string | null
   stateName: string | null
   start: number | null
+  end: number | null
+  created: number
   deploymentId: string | null
   tags: string[]
   isRetriedInProcess: boolean
@@ -61,7 +63,7 @@ export function page<T>(list: readonly T[], { limit = Infinity, offset = 0 }: Pa
 }
 
 /** A name alone belongs to the queue of that name in the default agent pool. */
-function isMember({ pools }: State, run: Run, queue: Queue): boolean {
+export function isMember({ pools }: State, run: Run, queue: Queue): boolean {
   if (run.queueId !== null) return run.queueId === queue.id
   const home = pools.find(({ name }) => name === 'default-agent-pool')
   return run.queueName === queue.name && queue.poolId === home?.id

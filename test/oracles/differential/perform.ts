@@ -66,7 +66,11 @@ export async function perform(
         return await updateWorkQueue(db, pick(queues, command.queue), patch, { emitStatusChange, now })
       }
       case 'deleteWorkQueue':
-        return await deleteWorkQueue(db, pick(queues, command.queue), { now })
+        return await deleteWorkQueue(db, pick(queues, command.queue), {
+          waitingRuns:
+            typeof command.waiting === 'number' ? { moveTo: pick(queues, command.waiting) } : command.waiting,
+          now,
+        })
       case 'ensureWorkQueueExists': {
         const workPoolId = command.pool === undefined ? undefined : pick(pools, command.pool)
         return await ensureWorkQueueExists(db, command.name, { workPoolId, now })

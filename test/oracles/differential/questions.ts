@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { type Page, type PoolPoll, type QueuePoll } from './model.js'
-import { type PoolFilter, type QueueFilter, type QueueRead, type RunFilter } from './model-filters.js'
+import { type PoolFilter, type QueueFilter, type QueueRead, type RunFilter, type RunRead } from './model-filters.js'
 import {
   DEPLOYMENTS,
   FLOWS,
@@ -22,7 +22,7 @@ export interface Questions {
   poolPolls: PoolPoll[]
   queueReads: QueueRead[]
   poolReads: (Page & { filter?: PoolFilter | undefined })[]
-  runReads: (Page & { filter?: RunFilter | undefined })[]
+  runReads: RunRead[]
   holders: Page
   poolHolders: { queueIds?: string[] | undefined; limitPerQueue?: number | undefined }
   names: { name: string; poolName?: string | undefined }
@@ -71,6 +71,7 @@ const runFilter: fc.Arbitrary<RunFilter> = fc
     deploymentId: any(DEPLOYMENTS, missingId),
     workQueueId: any(queueIds, missingId),
     workQueueName: any(QUEUE_NAMES.slice(0, 3), 'missing'),
+    memberOf: fc.constantFrom(...queueIds, missingId),
     stateType: fc.subarray(STATE_TYPES).map((some) => ({ any: some })),
     stateName: any(['Late', 'Scheduled', 'Running'], 'late'),
     tags: fc.subarray([...TAGS, 'missing']).map((all) => ({ all })),
@@ -111,7 +112,17 @@ export const questions: fc.Arbitrary<Questions> = fc.record({
     2,
   ),
   poolReads: some(fc.record({ filter: maybe(poolFilter), ...page }), 2),
-  runReads: some(fc.record({ filter: maybe(runFilter), ...page }), 2),
+  runReads: some(
+    fc.record({
+      filter: maybe(runFilter),
+      orderBy: maybe(
+        fc.constantFrom('id' as const, 'nextScheduledStartTime' as const, 'endTime' as const, 'created' as const),
+      ),
+      descending: maybe(fc.boolean()),
+      ...page,
+    }),
+    3,
+  ),
   holders: fc.record(page),
   poolHolders: fc.record({ queueIds: maybe(fc.subarray([...queueIds, missingId])), limitPerQueue: maybe(count) }),
   names: fc.record({

@@ -83,6 +83,8 @@ const runsOf = (ids: string[]): fc.Arbitrary<Run[]> =>
         ),
         isLate: rarely,
         start: fc.option(times, { freq: 5 }),
+        end: fc.option(times),
+        created: times,
         deploymentId: fc.option(fc.constantFrom(...DEPLOYMENTS)),
         tags: fc.subarray(TAGS),
         isRetriedInProcess: rarely,
@@ -149,7 +151,8 @@ export async function load(database: TestDatabase, state: State): Promise<void> 
   await make.rows(
     'flow_run',
     state.runs.map((run) => ({
-      ...created,
+      created: new Date(run.created),
+      updated: new Date(run.created),
       id: run.id,
       name: run.name,
       flow_id: run.flowId,
@@ -158,6 +161,7 @@ export async function load(database: TestDatabase, state: State): Promise<void> 
       state_type: run.state,
       state_name: run.stateName,
       next_scheduled_start_time: toTime(run.start),
+      end_time: toTime(run.end),
       deployment_id: run.deploymentId,
       tags: run.tags,
       empirical_policy: run.isRetriedInProcess ? { retry_type: 'in_process' } : {},

@@ -1,5 +1,6 @@
 import {
   countFlowRuns,
+  countFlowRunsByState,
   countWorkPools,
   cancelFlowRun,
   createFlowRun,
@@ -9,6 +10,7 @@ import {
   ensureWorkPoolExists,
   readFlowRun,
   readFlowRuns,
+  readFlowRunStates,
   readWorkPool,
   readWorkPoolByName,
   readWorkPools,
@@ -143,6 +145,9 @@ export const poolAndRunRefusals: Refusals = {
     '': [orNull(not.object), (db, options) => readFlowRuns(db, options)],
     limit: [orNull(not.count), (db, limit) => readFlowRuns(db, { limit })],
     offset: [orNull(not.count), (db, offset) => readFlowRuns(db, { offset })],
+    orderBy: [['name', 'startTime', '', null, 7], (db, orderBy) => readFlowRuns(db, { orderBy })],
+    descending: [orNull(not.flag), (db, descending) => readFlowRuns(db, { descending })],
+    'filter.memberOf': [orNull(not.id), (db, memberOf) => readFlowRuns(db, { filter: { memberOf } })],
     'filter.operator': [['xor', null], (db, operator) => readFlowRuns(db, { filter: { operator } })],
     'filter.tags.all': [orNull(not.list), (db, all) => readFlowRuns(db, { filter: { tags: { all } } })],
     'filter.tags.any': [not.known, (db, any) => readFlowRuns(db, { filter: { tags: { any } as object } })],
@@ -165,6 +170,12 @@ export const poolAndRunRefusals: Refusals = {
     ],
     offset: [not.known, (db, offset) => countFlowRuns(db, { offset } as object)],
   },
+  countFlowRunsByState: {
+    '': [orNull(not.object), (db, options) => countFlowRunsByState(db, options)],
+    'filter.memberOf': [orNull(not.id), (db, memberOf) => countFlowRunsByState(db, { filter: { memberOf } })],
+    limit: [not.known, (db, limit) => countFlowRunsByState(db, { limit } as object)],
+  },
+  readFlowRunStates: { id: [orAbsent(not.id), (db, id) => readFlowRunStates(db, id)] },
   setFlowRunState: {
     '': [orAbsent(not.object), (db, state, { run }) => setFlowRunState(db, run, state)],
     id: [orAbsent(not.id), (db, id) => setFlowRunState(db, id, { type: 'PENDING' })],

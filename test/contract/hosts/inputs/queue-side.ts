@@ -106,7 +106,24 @@ export const workQueueRefusals: Refusals = {
     ],
     more: [not.known, (db, more, { queue }) => updateWorkQueue(db, queue, {}, { more } as object)],
   },
-  deleteWorkQueue: { id: [orAbsent(not.id), (db, id) => deleteWorkQueue(db, id)] },
+  deleteWorkQueue: {
+    id: [orAbsent(not.id), (db, id) => deleteWorkQueue(db, id)],
+    waitingRuns: [
+      ['delete', 'KEEP', '', null, 7, true],
+      (db, waitingRuns, { queue }) => deleteWorkQueue(db, queue, { waitingRuns }),
+    ],
+    'waitingRuns.moveTo': [
+      orAbsent(not.id),
+      (db, moveTo, { queue }) => deleteWorkQueue(db, queue, { waitingRuns: { moveTo } }),
+    ],
+    'waitingRuns.more': [
+      not.known,
+      (db, more, { queue }) =>
+        deleteWorkQueue(db, queue, { waitingRuns: { moveTo: testId(404), ...({ more } as object) } }),
+    ],
+    now: [orNull(not.time), (db, now, { queue }) => deleteWorkQueue(db, queue, { now })],
+    more: [not.known, (db, more, { queue }) => deleteWorkQueue(db, queue, { more } as object)],
+  },
   ensureWorkQueueExists: {
     name: [orAbsent(not.name), (db, name) => ensureWorkQueueExists(db, name)],
     workPoolId: [orNull(not.id), (db, workPoolId) => ensureWorkQueueExists(db, 'new', { workPoolId })],
