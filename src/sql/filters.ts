@@ -4,6 +4,7 @@ import type { FlowRunFilter } from '../model/flow-run-filter.js'
 import { encodeTime } from '../model/values.js'
 import type { WorkPoolFilter } from '../model/work-pool.js'
 import type { QueueFilter, WorkQueueFilter } from '../model/work-queue.js'
+import type { StateType } from '../rules/states.js'
 import type { Scope } from '../session.js'
 import {
   and,
@@ -64,7 +65,7 @@ function matchesFlowRunFilter(
     workQueueName: ({ any }) => [any && list('text', 'run.work_queue_name', any, 'perhaps')],
     memberOf: (id) => [or(membership(tables, sql`${id}`))],
     name: ({ any }) => [any && list('text', 'run.name', any, false)],
-    stateType: ({ any }) => [any && isOneOf('run.state_type', any)],
+    stateType: ({ any }) => [any && hasStateType(any)],
     stateName: ({ any }) => [any && list('text', 'run.state_name', any, false)],
     tags: ({ all }) => [all && hasAllTexts('run.tags', all, dialect)],
     nextScheduledStartTime: ({ before, after }) => [
@@ -72,6 +73,14 @@ function matchesFlowRunFilter(
       after && sql`run.next_scheduled_start_time >= ${encodeTime(after, dialect)}`,
     ],
   })
+}
+
+/** SQLite takes a list of one for no equality, by which alone a partial index is known to serve. */
+function hasStateType(types: readonly StateType[]): Condition {
+  const [only, ...more] = types
+  return only === undefined || more.length > 0
+    ? isOneOf('run.state_type', types)
+    : sql`run.state_type = ${sql.lit(only)}`
 }
 
 function list(

@@ -26,12 +26,6 @@ export const reads: readonly HotCall[] = [
     rows: 60,
   },
   {
-    title: 'readFlowRuns, the newest first',
-    call: (db) => readFlowRuns(db, { descending: true, limit: 10 }),
-    postgres: ['by id alone'],
-    rows: 10,
-  },
-  {
     title: 'readFlowRunStates',
     call: (db, { dueRun }) => readFlowRunStates(db, dueRun),
     postgres: ['flow_run_state__flow_run_id_timestamp_desc'],

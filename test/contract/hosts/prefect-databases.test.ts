@@ -77,7 +77,7 @@ async function walk(db: Kysely<WorkQueueTables>): Promise<unknown> {
   await step(readFlowRuns(db, { filter: { memberOf: tagged.id }, orderBy: 'endTime', descending: true }))
   await step(readFlowRuns(db))
   await step(deleteWorkPool(db, tagged.workPoolId))
-  for (const read of [readWorkPools, readWorkQueues]) await step(read(db))
+  await step(Promise.all([readWorkPools(db), readWorkQueues(db)]))
   return numbered(seen)
 }
 
