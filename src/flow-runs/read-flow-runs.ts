@@ -69,7 +69,6 @@ interface Order {
 }
 
 function orderOf(orderBy: 'id' | keyof typeof COLUMNS, descending: boolean, dialect: Dialect): Order {
-  const whole = (all: RawBuilder<unknown>): Order => ({ all, parts: [{ conditions: [], order: all }] })
   if (orderBy === 'id') return whole(descending ? sql`run.id desc` : sql`run.id asc`)
   const time = sql.ref(COLUMNS[orderBy])
   if (!descending) return whole(sql`${time} asc nulls last, run.id asc`)
@@ -83,6 +82,10 @@ function orderOf(orderBy: 'id' | keyof typeof COLUMNS, descending: boolean, dial
       { conditions: [sql`${time} is null`], order: sql`run.id asc` },
     ],
   }
+}
+
+function whole(all: RawBuilder<unknown>): Order {
+  return { all, parts: [{ conditions: [], order: all }] }
 }
 
 async function selectParts(

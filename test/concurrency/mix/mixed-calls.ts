@@ -100,10 +100,11 @@ export const mixedCalls: Record<string, MixedCall> = {
       isPaused: c.maybe(c.below(4) === 0),
       concurrencyLimit: c.maybe(c.limit()),
     }),
-  deleteWorkQueue: (db, c) =>
-    library.deleteWorkQueue(db, c.queue(), {
-      waitingRuns: c.one(['keep', 'cancel', { moveTo: c.queue() }] as const, 'keep'),
-    }),
+  deleteWorkQueue: (db, c) => {
+    const [id, moveTo] = [c.queue(), c.queue()]
+    const waitingRuns = c.one(['keep', 'cancel', id === moveTo ? 'cancel' : { moveTo }] as const, 'keep')
+    return library.deleteWorkQueue(db, id, { waitingRuns })
+  },
   ensureWorkQueueExists: (db, c) =>
     library.ensureWorkQueueExists(db, c.below(4) === 0 ? 'default' : c.name('queue'), {
       workPoolId: c.maybe(c.pool()),
