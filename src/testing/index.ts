@@ -1,6 +1,6 @@
 // Sessions and time
 export { createTestClock, type TestClock } from './create-test-clock.js'
-export { createTestSession } from './create-test-session.js'
+export { createTestSession, type TestMigration, type TestSessionOptions } from './create-test-session.js'
 
 // Rows
 export {
@@ -23,6 +23,7 @@ export {
 } from './move-flow-runs.js'
 
 // Simulation
+export { drawPolling, type DrawPollingOptions } from './draw-polling.js'
 export { formatPolling } from './format-polling.js'
 export { simulatePolling } from './simulate-polling.js'
 export { type Pollings, simulatePollings, type SpreadOf } from './simulate-pollings.js'

@@ -18,8 +18,8 @@ import { simulateIn } from './simulation/simulate-in.js'
  * (COMPLETED, or FAILED, and then it may be retried). A crashed poller leaves its runs PENDING, and they are
  * given back when they are stale. A run that was started goes on without its poller.
  *
- * {@link summarizePolling} and {@link formatPolling} show what happened; {@link simulatePollings} tells how
- * much of it was chance.
+ * {@link summarizePolling}, {@link formatPolling} and {@link drawPolling} show what happened;
+ * {@link simulatePollings} tells how much of it was chance.
  *
  * @param options - Times are in seconds, from the start or of a span. A pair of them is a range, from which
  *   each is drawn.

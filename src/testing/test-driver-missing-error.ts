@@ -8,7 +8,10 @@ export class TestDriverMissingError extends WorkQueueError {
   readonly driver: string
 
   constructor(driver: string, options?: ErrorOptions) {
-    super(`Test sessions need the package ${driver}, which is not installed: npm install --save-dev ${driver}`, options)
+    super(
+      `Test sessions need the package ${driver}, which is not installed (npm install --save-dev ${driver}), or node:sqlite, which this Node does not have.`,
+      options,
+    )
     this.driver = driver
   }
 }

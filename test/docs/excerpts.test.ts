@@ -18,6 +18,16 @@ test('the excerpts of statements in how-it-works stand in the statements as they
   }
 })
 
+test('the code of the page about testing stands in a test that is run', async () => {
+  const page = await readFile(join(root, 'docs/testing.md'), 'utf8')
+  const blocks = [...page.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, block = '']) => block.replaceAll(IMPORT, ''))
+  expect(blocks.length).toBeGreaterThan(3)
+  const run = await readFile(join(root, 'examples/testing-page.test.ts'), 'utf8')
+  expect(unspaced(run.replaceAll(IMPORT, '').replaceAll(/^\/\/.*$/gm, ''))).toBe(unspaced(blocks.join('')))
+})
+
+const IMPORT = /^import [\s\S]*?from '[^']+'$/gm
+
 /** Spaces and lines are set otherwise in an excerpt. */
 function unspaced(text: string): string {
   return text.replaceAll(/\s/g, '')

@@ -63,4 +63,34 @@ export const ofSimulations: readonly Mutation[] = [
     replace: '(Math.ceil(place) - place)',
     fails: 'test/contract/testing/summarize-polling.test.ts > takes a wait between two',
   },
+  {
+    file: 'src/testing/drawing/hand-outs-panel.ts',
+    find: '((lanes[index] ?? 0) + 0.5) * lane',
+    replace: '0.5 * lane',
+    fails: 'test/contract/testing/draw-polling.test.ts > draws every run as a bar',
+  },
+  {
+    file: 'src/testing/drawing/slots-panel.ts',
+    find: 'last > limit ? (columns[index + 1]?.x ?? RIGHT) : x + 1',
+    replace: 'x + 1',
+    fails: 'test/contract/testing/draw-polling.test.ts > draws slots in use',
+  },
+  {
+    file: 'src/testing/drawing/slots-panel.ts',
+    find: 'if (column?.x === x) {',
+    replace: 'if (column?.x === -x) {',
+    fails: 'test/contract/testing/draw-large-polling.test.ts > draws ten thousand',
+  },
+  {
+    file: 'src/testing/drawing/svg.ts',
+    find: ".replaceAll('<', '&lt;')",
+    replace: '',
+    fails: 'test/contract/testing/draw-polling.test.ts > takes names whatever',
+  },
+  {
+    file: 'src/testing/create-test-session.ts',
+    find: 'Object.keys(all).toSorted()',
+    replace: 'Object.keys(all)',
+    fails: 'test/contract/testing/create-test-session.test.ts > runs all migrations once',
+  },
 ]

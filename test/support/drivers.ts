@@ -7,6 +7,7 @@ import type { WorkQueueTables } from 'kysely-work-queues'
 import { withPreparedStatements } from 'kysely-work-queues/postgres'
 import pg from 'pg'
 import { ALWAYS_EVENTS, type DatabaseKind, databases, destroying, migrate, openSqlite, session } from './databases.js'
+import { nodeSqlite } from '../../src/testing/sqlite-in-memory.js'
 import { takePostgresDatabase } from './postgres-databases.js'
 
 /** A driver, loaded: makes the dialect of a session with connections of its own. */
@@ -19,7 +20,11 @@ type Connect = (database: string) => Dialect
 const drivers: Record<string, DatabaseKind> = {
   'node-sqlite': sqliteDriver('node:sqlite', async () => {
     const { DatabaseSync } = await load('node:sqlite')
-    return (file) => new SqliteDialect({ database: nodeSqlite(new DatabaseSync(file, { timeout: 10_000 })) })
+    return (file) => {
+      const database = new DatabaseSync(file, { timeout: 10_000 })
+      database.exec('pragma journal_mode = wal; pragma synchronous = off')
+      return new SqliteDialect({ database: nodeSqlite(database) })
+    }
   }),
   libsql: sqliteDriver('libsql', async () => {
     const { LibsqlDialect } = await load('@libsql/kysely-libsql')
@@ -134,23 +139,6 @@ function driverDatabase(
       await Promise.all(opened.map((db) => db.destroy()))
       await end()
     }),
-  }
-}
-
-/** What Kysely's own SQLite dialect asks of a database, on `node:sqlite`. */
-function nodeSqlite(database: any): kysely.SqliteDatabase {
-  database.exec('pragma journal_mode = wal; pragma synchronous = off; pragma foreign_keys = on')
-  return {
-    close: () => database.close(),
-    prepare(query) {
-      const statement = database.prepare(query)
-      return {
-        reader: statement.columns().length > 0,
-        all: (parameters) => statement.all(...parameters),
-        run: (parameters) => statement.run(...parameters),
-        iterate: (parameters) => statement.iterate(...parameters),
-      }
-    },
   }
 }
 

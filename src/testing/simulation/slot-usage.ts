@@ -20,7 +20,7 @@ export interface SlotUsage extends SlotOwner {
 }
 
 /** Which queue or pool it is, as a text that no other has. */
-function keyOf({ kind, queue, pool }: SlotOwner): string {
+export function keyOf({ kind, queue, pool }: SlotOwner): string {
   return JSON.stringify([kind, pool, queue])
 }
 

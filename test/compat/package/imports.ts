@@ -56,13 +56,20 @@ export async function packagesOf(folder: string, module: string): Promise<string
   return [...packages].toSorted()
 }
 
-/** What happens when a test session is asked for in a host without its driver: the name of the error. */
-export async function testSessionWithoutDriver(folder: string): Promise<string> {
-  return await node(
+/** What happens when a test session is asked for in a host without better-sqlite3. */
+export async function testSessionWithoutDriver(
+  folder: string,
+): Promise<{ readonly hasNodeSqlite: boolean; readonly error: string }> {
+  const output = await node(
     folder,
-    `import { createTestSession } from 'kysely-work-queues/testing'
-     await createTestSession().then(() => console.log('none'), (error) => console.log(error.name))`,
+    `import { createWorkQueue } from 'kysely-work-queues'
+     import { createTestSession } from 'kysely-work-queues/testing'
+     const error = await createTestSession()
+       .then((session) => createWorkQueue(session, { name: 'etl' }))
+       .then(() => 'none', (error) => error.name)
+     console.log(JSON.stringify({ hasNodeSqlite: process.getBuiltinModule('node:sqlite') !== undefined, error }))`,
   )
+  return JSON.parse(output) as { hasNodeSqlite: boolean; error: string }
 }
 
 /** How long imports took, in milliseconds: the medians of several processes. */

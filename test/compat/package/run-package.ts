@@ -70,9 +70,10 @@ for (const kysely of KYSELY_VERSIONS) {
       .join(' + ')
       .concat(' exports')
   })
-  await check(`without better-sqlite3 the test session says so, ${withKysely}`, async () => {
-    const error = await testSessionWithoutDriver(host.path)
-    return error === 'TestDriverMissingError' ? '' : failed(error)
+  await check(`without better-sqlite3 a test session takes node:sqlite, or says so, ${withKysely}`, async () => {
+    const { hasNodeSqlite, error } = await testSessionWithoutDriver(host.path)
+    const expected = hasNodeSqlite ? 'none' : 'TestDriverMissingError'
+    return error === expected ? `Node ${hasNodeSqlite ? 'has' : 'lacks'} node:sqlite, error: ${error}` : failed(error)
   })
 
   await writeHosts(host.path, kysely)

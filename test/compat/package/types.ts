@@ -29,13 +29,29 @@ void createWorkQueue(transaction.$extendTables<{ more: { id: string } }>(), { na
 const HOST = `
 import type { Kysely } from 'kysely'
 import { migrations, prefectIndexes, type WorkQueueMigration } from 'kysely-work-queues/migrations'
-import { createTestSession, simulatePolling } from 'kysely-work-queues/testing'
-import { createWorkQueue } from 'kysely-work-queues'
+import {
+  createTestSession,
+  drawPolling,
+  type SimulatedClaim,
+  simulatePolling,
+  simulatePollings,
+} from 'kysely-work-queues/testing'
+import { createWorkQueue, type WorkQueueTables } from 'kysely-work-queues'
+interface Host extends WorkQueueTables {
+  invoice: { id: string }
+}
 declare const db: Kysely<any>
 const all: Record<string, WorkQueueMigration> = { ...migrations, ...prefectIndexes }
 export async function test(): Promise<void> {
   for (const { up } of Object.values(all)) await up(db)
   await createWorkQueue(await createTestSession(), { name: 'etl' })
+  const session = await createTestSession<Host>({ migrations: { mine: { up: async () => {} } } })
+  await session.selectFrom('invoice').select('id').execute()
+  const claim: SimulatedClaim<Host> = async (db) =>
+    (await db.selectFrom('invoice').select('id').execute()).map(({ id }) => id)
+  const { simulations } = await simulatePollings({ session, pollers: [], claim })
+  const pictures: string[] = simulations.map(({ history }) => drawPolling(history))
+  if (pictures.length === 0) throw new Error('none')
   await simulatePolling({ queues: [], runs: [], pollers: [], endSeconds: 1 } as never)
 }
 `
