@@ -38,6 +38,8 @@ export { releaseStaleClaims, type ReleaseStaleClaimsOptions } from './claims/rel
 
 // Leases
 export { readLeases, type ReadLeasesOptions } from './leases/read-leases.js'
+export { releaseExpiredLeases, type ReleaseExpiredLeasesOptions } from './leases/release-expired-leases.js'
+export { type RenewedLeases, renewLeases, type RenewLeasesOptions } from './leases/renew-leases.js'
 export type { LeaseOptions } from './model/flow-run-lease.js'
 
 // Explanations

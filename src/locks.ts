@@ -11,10 +11,17 @@ import { type Condition, hasAnyId } from './sql/lists.js'
 //   3. the rows of pools, by id
 //   4. the rows of queues, by id
 //   5. the rows of runs, by id; by claims, polls and upkeep with `skip locked`, so that they wait for none
+//   6. the rows of leases, by the ids of their runs; releases and what drops void ones with `skip locked`
 //
 // Workers come first, so that a heartbeat holds its worker's row before it waits for anything, and whoever
 // marks silent workers passes over it. Gates come before the rows, so that who waits at a gate holds nothing
 // that a claim, a pause or a new queue needs.
+//
+// **Leases**: a claim waits for whoever renews or drops an old lease of a run that it holds, and these wait
+// for no run. A renewal waits for leases that hold, by id, and then passes over void ones that are locked. A
+// release waits for nothing, and looks again at what it has locked: a lease that was renewed is not expired
+// any more, a run that ended or was claimed anew is left alone. A renewal that waits for a release finds the
+// lease gone. (Under repeatable read and serializable, whoever comes second gets 40001.)
 //
 // **Rows** are locked in one of three strengths:
 // - *written as they are*, by whoever counts under a limit, gives out a name or a priority, or sets a status.

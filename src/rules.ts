@@ -31,6 +31,13 @@ export {
   type WorkQueueResolution,
 } from './rules/resolve-work-queue.js'
 export {
+  RELEASED,
+  type ReleasedFlowRun,
+  releasesSinceRun,
+  type ReleaseRule,
+  stateAfterRelease,
+} from './rules/state-after-release.js'
+export {
   defaultStateName,
   FILTER_QUEUE_SLOT_STATES,
   isTerminal,

@@ -47,7 +47,8 @@ const optionsSchema = z
  * transaction a claim that finds nothing writes nothing.
  *
  * With `holder`, each claimed run has a lease of `leaseSeconds`, written by the same statement: see
- * {@link readLeases}. A claim without one leaves an old lease as it is, which is void by then.
+ * {@link renewLeases} and {@link releaseExpiredLeases}. A claim without one leaves an old lease as it is,
+ * which is void by then.
  *
  * @returns The queue and the claimed runs as they now are, in the order of the poll.
  * @throws {InvalidInputError} when an argument is not valid.

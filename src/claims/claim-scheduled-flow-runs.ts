@@ -59,7 +59,8 @@ const optionsSchema = z
  * transaction a claim that finds nothing writes nothing.
  *
  * With `holder`, each claimed run has a lease of `leaseSeconds`, written by the same statement: see
- * {@link readLeases}. A claim without one leaves an old lease as it is, which is void by then.
+ * {@link renewLeases} and {@link releaseExpiredLeases}. A claim without one leaves an old lease as it is,
+ * which is void by then.
  *
  * @returns The claimed runs as they now are, and where each was found, in the order of the poll.
  * @throws {InvalidInputError} when an option is not valid. An empty list of ids is valid, and matches

@@ -11,6 +11,9 @@ import { encodeIdList, hasAnyId, inOrder } from '../sql/lists.js'
 import type { FoundState } from './read-states-of-runs.js'
 import { enterOnPostgres, enterOnSqlite, insertOnSqlite } from './change-states-statement.js'
 
+/** How many changes one statement makes at most, so that no message is too long for the database. */
+export const BATCH_SIZE = 1000
+
 /** A state that a run is to enter. */
 export interface StateChange extends FlowRunStateInput {
   readonly id: string
@@ -89,6 +92,20 @@ export async function changeStates(
     ),
     conflicts: [],
   }
+}
+
+/** Puts any number of locked runs in states, a statement for each thousand, as {@link changeStates} does. */
+export async function changeAllStates(
+  scope: Scope,
+  changes: readonly StateChange[],
+  options: StateChangeOptions,
+): Promise<FlowRun[]> {
+  const changed: FlowRun[] = []
+  for (let i = 0; i < changes.length; i += BATCH_SIZE) {
+    const batch = await changeStates(scope, changes.slice(i, i + BATCH_SIZE), options)
+    for (const run of batch.changed) changed.push(run)
+  }
+  return changed
 }
 
 /**

@@ -5,7 +5,7 @@ import { type FlowRunStateInput, flowRunStateSchema } from '../model/flow-run-st
 import type { StateType } from '../rules/states.js'
 import { inOrder } from '../sql/lists.js'
 import { open, type RequiredTables, type Scope, type Session } from '../session.js'
-import { atomically, changeStates, type StateChange } from './change-states.js'
+import { atomically, BATCH_SIZE, changeAllStates, changeStates, type StateChange } from './change-states.js'
 import { lockFlowRuns } from './lock-flow-runs.js'
 import { readStatesOfRuns } from './read-states-of-runs.js'
 
@@ -47,9 +47,6 @@ const changesSchema = z
       seen.add(id)
     }
   })
-
-/** How many changes one statement makes, so that no message is too long for the database. */
-const BATCH_SIZE = 1000
 
 /**
  * Puts many flow runs in states, each in its own, as {@link setFlowRunState} does one: all in one
@@ -114,11 +111,7 @@ async function change(
       inside,
       changes.map(({ id }) => id),
     )
-    const changed: FlowRun[] = []
-    for (let i = 0; i < changes.length; i += BATCH_SIZE) {
-      const batch = await changeStates(inside, changes.slice(i, i + BATCH_SIZE), { now })
-      for (const run of batch.changed) changed.push(run)
-    }
+    const changed = await changeAllStates(inside, changes, { now })
     const done = new Set(changed.map(({ id }) => id))
     const rest = changes.map(({ id }) => id).filter((id) => !done.has(id))
     if (rest.length === 0) return { changed, conflicts: [], missing: [] }

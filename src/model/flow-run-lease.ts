@@ -37,8 +37,9 @@ export const flowRunLeaseColumns: Columns<FlowRunLease, FlowRunLeaseTable> = {
 /** In whose name a claim is made. */
 export interface LeaseOptions {
   /**
-   * Who claims: a name that is not blank. Each run that is claimed then has a lease, which `readLeases`
-   * reads. Default: nobody, and no lease.
+   * Who claims: a name that is not blank. Each run that is claimed then has a lease, which the holder
+   * prolongs by `renewLeases`; `releaseExpiredLeases` frees the runs of a holder that does not. Default:
+   * nobody, and no lease.
    */
   holder?: string | undefined
   /** How long the leases are, in whole seconds. Only with a holder. Default: 60. */
@@ -51,12 +52,12 @@ export interface NewLease {
   readonly leaseSeconds: number
 }
 
-const DEFAULT_LEASE_SECONDS = 60
+export const DEFAULT_LEASE_SECONDS = 60
 
 /** Who holds leases. */
 export const holderSchema: z.ZodType<string, string> = labelSchema
 
-const leaseSecondsSchema: z.ZodType<number, number> = z.int().min(1).max(MAX_INTEGER)
+export const leaseSecondsSchema: z.ZodType<number, number> = z.int().min(1).max(MAX_INTEGER)
 
 /** The shape of {@link LeaseOptions}, to be spread into a schema of options, with {@link needsHolder}. */
 export const leaseShape: {

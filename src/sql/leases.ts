@@ -48,7 +48,7 @@ export const inPlaceOfOld: Fragment = sql`
       expires_at = excluded.expires_at`
 
 /** PostgreSQL: when a lease that is given or renewed at that time expires: within the years that all have. */
-function expiryAfter(time: Fragment, leaseSeconds: Fragment): Fragment {
+export function expiryAfter(time: Fragment, leaseSeconds: Fragment): Fragment {
   return sql`least(${time} + make_interval(secs => ${leaseSeconds}), ${LAST_MOMENT})`
 }
 

@@ -10,6 +10,8 @@ import {
   getScheduledFlowRuns,
   readWorkQueueStatus,
   recordWorkerHeartbeat,
+  releaseExpiredLeases,
+  renewLeases,
   setFlowRunState,
 } from 'kysely-work-queues'
 import { expect, test } from 'vitest'
@@ -48,6 +50,8 @@ const CALLS: Readonly<Record<string, (db: Db, world: World) => Promise<unknown>>
   'queue-claim.limited': (db, { limitedQueue }) => claimRunsInWorkQueue(db, limitedQueue, due),
   'pool-claim': (db, { pool }) => claimScheduledFlowRuns(db, { workPoolIds: [pool], ...due }),
   'pool-claim.limited': (db, { limitedPool }) => claimScheduledFlowRuns(db, { workPoolIds: [limitedPool], ...due }),
+  'lease-renewal': (db) => renewLeases(db, 'w-1'),
+  'lease-release.of-none': (db) => releaseExpiredLeases(db),
   'state-change': (db, { run }) => setFlowRunState(db, run, { type: 'RUNNING' }, { now }),
   'queue-slots': (db, { limitedQueue }) => countWorkQueueActiveSlots(db, [limitedQueue]),
   'pool-slots': (db, { limitedPool }) => countWorkPoolActiveSlots(db, [limitedPool]),

@@ -43,7 +43,9 @@ import {
   readWorkQueueStatus,
   recordWorkerHeartbeat,
   recordWorkQueuePolls,
+  releaseExpiredLeases,
   releaseStaleClaims,
+  renewLeases,
   retryFlowRun,
   setFlowRunState,
   setFlowRunStates,
@@ -90,7 +92,10 @@ export async function makeWorld(make: Factory): Promise<void> {
     { id: pending, work_queue_id: a, state_id: claimed, state_type: 'PENDING', state_timestamp: long },
     { id: ended, work_queue_id: a, state_type: 'FAILED', state_timestamp: long },
   ])
-  await make.lease({ flow_run_id: pending, state_id: claimed, acquired_at: long, expires_at: since })
+  const lease = { state_id: claimed, acquired_at: long, expires_at: since }
+  await make.lease({ flow_run_id: pending, ...lease })
+  // Void: its run has ended.
+  await make.lease({ flow_run_id: ended, ...lease })
 }
 
 /** Calls of every function that writes, by the function's name and what is particular about the call. They need the event log. */
@@ -152,6 +157,10 @@ export const writingCalls: Record<string, WritingCall> = {
   'claimScheduledFlowRuns, for a holder': (db) => claimScheduledFlowRuns(db, { scheduledBefore: null, holder: 'w-1' }),
   takeEvents: (db) => takeEvents(db),
   releaseStaleClaims: (db) => releaseStaleClaims(db, { pendingBefore: since }),
+  'releaseStaleClaims, of a run that was released often enough': (db) =>
+    releaseStaleClaims(db, { pendingBefore: since, maxReleases: 0 }),
+  renewLeases: (db) => renewLeases(db, 'w-1', { flowRunIds: [pending, scheduled] }),
+  releaseExpiredLeases: (db) => releaseExpiredLeases(db, { maxReleases: 1 }),
 }
 
 /** Makes a call that changes nothing. */

@@ -1,4 +1,4 @@
-import { subMilliseconds } from 'date-fns'
+import { addSeconds, subMilliseconds } from 'date-fns'
 import type { Kysely } from 'kysely'
 import * as library from 'kysely-work-queues'
 import type { WorkQueueTables } from 'kysely-work-queues'
@@ -155,6 +155,19 @@ export const mixedCalls: Record<string, MixedCall> = {
       holder: c.maybe(c.name('worker')),
     }),
   releaseStaleClaims: (db, c) => library.releaseStaleClaims(db, { pendingBefore: c.moment(), limit: 20 }),
+  renewLeases: (db, c) =>
+    library.renewLeases(db, c.name('worker'), {
+      leaseSeconds: 1 + c.below(2),
+      flowRunIds: c.maybe([c.run(), c.run()]),
+    }),
+  releaseExpiredLeases: (db, c) =>
+    library.releaseExpiredLeases(db, {
+      runningTo: c.maybe('SCHEDULED'),
+      maxReleases: c.maybe(c.below(3)),
+      limit: 20,
+      // As if time went faster, so that leases expire.
+      now: c.maybe(addSeconds(new Date(), 2)),
+    }),
   readLeases: (db, c) =>
     library.readLeases(db, { holder: c.maybe(c.name('worker')), workPoolIds: c.maybe([c.pool()]) }),
   // Slots and explanations

@@ -9,6 +9,16 @@ export interface Outcome {
   readonly queues: readonly unknown[]
   readonly workers: readonly unknown[]
   readonly runs: readonly RunRow[]
+  readonly leases: readonly LeaseRow[]
+}
+
+interface LeaseRow {
+  readonly id: string
+  readonly holder: string
+  /** Whether it is of the state that the run is in. */
+  readonly isCurrent: boolean
+  /** Whether it was given or renewed by one of the calls. */
+  readonly isNew: boolean
 }
 
 interface RunRow {
@@ -51,6 +61,12 @@ export async function readOutcome(db: Kysely<WorkQueueTables>, results: readonly
     .select(['id', 'flow_run_id', 'name'])
     .orderBy('timestamp')
     .execute()
+  const leases = await (db as Kysely<any>)
+    .selectFrom('flow_run_lease')
+    .select(['flow_run_id as id', 'state_id', 'holder'])
+    .select(sql`case when expires_at > ${RECENT} then 1 else 0 end`.as('is_new'))
+    .orderBy('flow_run_id')
+    .execute()
 
   const names = new Map<string, string>()
   for (const { id, name } of pools) names.set(id, `pool ${name}`)
@@ -79,8 +95,19 @@ export async function readOutcome(db: Kysely<WorkQueueTables>, results: readonly
           .join(),
       })),
     ),
+    leases: label(
+      leases.map(({ id, state_id, holder, is_new }) => ({
+        id,
+        holder,
+        isCurrent: runs.some((run) => run.id === id && run.state_id === state_id),
+        isNew: Number(is_new) === 1,
+      })),
+    ),
   }
 }
+
+/** After every time that a race begins with. */
+const RECENT = '2024-01-01 00:00:00.000000'
 
 const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/
 
@@ -108,9 +135,10 @@ function claimedRuns({ results }: Outcome): string[] {
   return results.flatMap((result) => (isClaimed(result) ? result.claimed : []))
 }
 
-function withoutClaims({ results, runs, ...rows }: Outcome, claimed: readonly string[]): unknown {
+function withoutClaims({ results, runs, leases, ...rows }: Outcome, claimed: readonly string[]): unknown {
   return {
     ...rows,
+    leases: leases.filter(({ id }) => !claimed.includes(id)),
     results: results.map((result) => (isClaimed(result) ? 'a claim' : result)),
     runs: runs.map((run) => (claimed.includes(run.id) ? { id: run.id, queue: run.work_queue_id } : run)),
   }
