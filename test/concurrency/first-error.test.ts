@@ -17,7 +17,7 @@ import { urlOf } from '../support/database-url.js'
 
 // A rollback that fails for the reason of the error before it: the caller is told the reason.
 
-const TABLES = ['work_pool', 'work_queue', 'worker', 'flow_run', 'flow_run_state', 'work_queue_event']
+const TABLES = ['work_pool', 'work_queue', 'worker', 'flow_run', 'flow_run_state', 'flow_run_lease', 'work_queue_event']
 
 /** A session that outlives the end of its connections, as a host's has to. */
 async function connect(database: TestDatabase): Promise<Kysely<WorkQueueTables>> {
