@@ -1,3 +1,4 @@
+import { eventLog } from 'kysely-work-queues/migrations'
 import { writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
@@ -49,6 +50,7 @@ await Promise.all(
 for (const isolation of LEVELS) {
   if (only !== undefined && only !== 'mix') continue
   await using database = await openPostgres(server.url)
+  for (const { up } of Object.values(eventLog)) await up(database.db)
   console.error(`${new Date().toISOString()} the mix at ${isolation}`)
   const result = await mix({ url: database.url, db: database.db, isolation, sessions: 8, seconds, seed: SEED })
   mixRows.push(mixRow(isolation, result))

@@ -1,3 +1,4 @@
+import { ofEvents } from './mutate/of-events.js'
 import { ofExplanations } from './mutate/of-explanations.js'
 import { ofClaims } from './mutate/of-claims.js'
 import { ofInputs } from './mutate/of-inputs.js'
@@ -17,6 +18,7 @@ export const mutations: readonly Mutation[] = [
   ...ofPolls,
   ...ofExplanations,
   ...ofClaims,
+  ...ofEvents,
   ...ofWrites,
   ...ofSimulations,
   ...ofSessions,

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import SQLite from 'better-sqlite3'
 import { Kysely, type Migration, Migrator, PostgresDialect, SqliteDialect } from 'kysely'
-import { migrations, prefectIndexes } from 'kysely-work-queues/migrations'
+import { eventLog, migrations, prefectIndexes } from 'kysely-work-queues/migrations'
 import type { WorkQueueTables } from 'kysely-work-queues'
 import pg from 'pg'
 import { startPostgres as startServer } from '../../test/support/start-postgres.js'
@@ -110,6 +110,11 @@ async function createTables(database: BenchDatabase, tables: Tables): Promise<vo
 /** Adds our indexes to a database with Prefect's tables. */
 export async function addPrefectIndexes({ db }: BenchDatabase): Promise<void> {
   await migrate(db, prefectIndexes)
+}
+
+/** Adds the event log. */
+export async function addEventLog({ db }: BenchDatabase): Promise<void> {
+  for (const { up } of Object.values(eventLog)) await up(db)
 }
 
 async function migrate(db: Kysely<WorkQueueTables>, records: Record<string, Migration>): Promise<void> {

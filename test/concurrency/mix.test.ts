@@ -20,7 +20,7 @@ test.each([
   ['repeatable read', 1.5],
   ['serializable', 1.5],
 ] as const)('the mix of all functions at %s neither deadlocks nor fails', async (isolation, seconds) => {
-  await using database = await postgres.create()
+  await using database = await postgres.create(true)
   const url = await urlOf(database)
   const result = await mix({ url, db: database.plain, isolation, sessions: 8, seconds, seed: 20_261_124 })
   expect(result).toMatchObject({ deadlocks: [], errors: [], wrong: [] })

@@ -170,6 +170,7 @@ export const mixedCalls: Record<string, MixedCall> = {
     }),
   readLeases: (db, c) =>
     library.readLeases(db, { holder: c.maybe(c.name('worker')), workPoolIds: c.maybe([c.pool()]) }),
+  takeEvents: (db, c) => library.takeEvents(db, { limit: c.below(20) }),
   // Slots and explanations
   countWorkPoolActiveSlots: (db, c) => library.countWorkPoolActiveSlots(db, [c.pool(), c.pool()]),
   countWorkQueueActiveSlots: (db, c) => library.countWorkQueueActiveSlots(db, c.queues()),

@@ -6,12 +6,12 @@ const path = (relative: string): string => fileURLToPath(new URL(relative, impor
 
 let bundles = 0
 
-/** The claimer as one script, which starts in a quarter of the time that the sources take. Deleted at the end of its scope. */
-export async function bundleClaimer(): Promise<{ readonly script: string } & Disposable> {
+/** The claimer, or another program beside it, as one script, which starts in a quarter of the time that the sources take. Deleted at the end of its scope. */
+export async function bundleClaimer(entry = 'claimer.ts'): Promise<{ readonly script: string } & Disposable> {
   // Where the drivers, which are not bundled, are found.
-  const script = path(`../../../node_modules/.cache/kysely-work-queues/claimer-${process.pid}-${++bundles}.mjs`)
+  const script = path(`../../../node_modules/.cache/kysely-work-queues/${entry}-${process.pid}-${++bundles}.mjs`)
   await build({
-    entryPoints: [path('claimer.ts')],
+    entryPoints: [path(entry)],
     outfile: script,
     bundle: true,
     platform: 'node',

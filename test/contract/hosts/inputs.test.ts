@@ -13,6 +13,7 @@ import { expect, test } from 'vitest'
 import { postgres, sqliteMemory } from '../../support/databases.js'
 import { describeOnDatabases } from '../../support/describe-databases.js'
 import { allRows, testId } from '../../support/factory.js'
+import { eventRefusals } from './inputs/event-side.js'
 import { poolSideRefusals } from './inputs/pool-side.js'
 import { poolAndRunRefusals } from './inputs/pools-and-runs.js'
 import type { Ids } from './inputs/refusals.js'
@@ -54,7 +55,7 @@ describeOnDatabases(
     const isAt = (path: unknown, expected: string): boolean =>
       path === expected || (typeof path === 'string' && expected !== '' && path.startsWith(`${expected}.`))
 
-    test.each(Object.entries({ ...workQueueRefusals, ...poolAndRunRefusals, ...poolSideRefusals }))(
+    test.each(Object.entries({ ...workQueueRefusals, ...poolAndRunRefusals, ...poolSideRefusals, ...eventRefusals }))(
       '%s refuses what is not valid, names it, and asks nothing of the database',
       async (_, refusals) => {
         const ids = await makeRows()
