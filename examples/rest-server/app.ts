@@ -4,7 +4,7 @@ import type { WorkQueueTables } from 'kysely-work-queues'
 import { API_VERSION, checkApiVersion, PREFECT_VERSION } from './clients.js'
 import { answerError } from './answer-error.js'
 import { allowedMethods } from './path.js'
-import { flowRunStateRoutes } from './flow-run-states.js'
+import { flowRunStateRoutes, stateHistoryRoutes } from './flow-run-states.js'
 import { flowRunRoutes } from './flow-runs.js'
 import { workPoolQueueRoutes } from './work-pool-queues.js'
 import { workPoolRoutes } from './work-pools.js'
@@ -27,6 +27,7 @@ export function createApp(db: Kysely<WorkQueueTables>): Hono {
   app.route('/api/work_pools', workerRoutes(db))
   app.route('/api/flow_runs', flowRunRoutes(db))
   app.route('/api/flow_runs', flowRunStateRoutes(db))
+  app.route('/api/flow_run_states', stateHistoryRoutes(db))
   app.notFound((c) => {
     const allow = allowedMethods(app, c.req.path)
     return allow.length === 0

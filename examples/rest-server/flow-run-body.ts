@@ -21,7 +21,8 @@ export const stateBody = stateJson.transform((given, context): FlowRunStateInput
   return checkWith(flowRunStateSchema, { type, name: given.name ?? undefined, message, scheduledTime }, context)
 })
 
-const id = z.preprocess(toUuid, z.guid('must be a UUID'))
+/** An id in any of its spellings. */
+export const idSchema = z.preprocess(toUuid, z.guid('must be a UUID'))
 // Columns of Prefect's that the library has not.
 const none = z.null('is not supported').optional()
 
@@ -39,9 +40,9 @@ export const createBody = fromJson(
       jobVariables: true,
     })
     .extend({
-      flowId: id,
-      deploymentId: id.nullish(),
-      parentTaskRunId: id.nullish(),
+      flowId: idSchema,
+      deploymentId: idSchema.nullish(),
+      parentTaskRunId: idSchema.nullish(),
       workPoolName: z.string().nullish(),
       workQueueName: z.string().nullish(),
       state: stateBody.nullish(),

@@ -7,17 +7,20 @@ import {
   type FlowRunStateInput,
   readFlowRun,
   readFlowRuns,
+  readFlowRunStates,
   setFlowRunState,
   type WorkQueueTables,
 } from 'kysely-work-queues'
 import { z } from 'zod'
+import { found } from './answer-error.js'
 import { readOptions, withDefault } from './body.js'
-import { stateBody } from './flow-run-body.js'
+import { BadRequestBody } from './details.js'
+import { idSchema, stateBody } from './flow-run-body.js'
 import { flowRunFilter } from './run-filter.js'
 import { readMessages, updateRun } from './flow-run-rows.js'
 import type { Json } from './keys.js'
 import { ID, idOf } from './path.js'
-import { stateToJson } from './to-json.js'
+import { pastStateToJson, stateToJson } from './to-json.js'
 import { type Decision, decideTransition } from './transitions.js'
 
 const force = withDefault(z.boolean(), false)
@@ -43,11 +46,40 @@ export function flowRunStateRoutes(db: Kysely<WorkQueueTables>): Hono {
   routes.post('/bulk_set_state', async (c) => {
     const { flow_runs: filter, state, force, limit } = await readOptions(c, bulkBody)
     const results: object[] = []
-    for (const { id } of await readFlowRuns(db, { filter, limit })) {
+    for (const { id } of await readFlowRuns(db, { filter, orderBy: 'id', descending: true, limit })) {
       const { isNew: _, ...result } = await propose(db, id, state, force)
       results.push({ flow_run_id: id, ...result })
     }
     return c.json({ results })
+  })
+
+  return routes
+}
+
+/** Routes under /flow_run_states: what states runs were in. */
+export function stateHistoryRoutes(db: Kysely<WorkQueueTables>): Hono {
+  const routes = new Hono()
+
+  routes.get('/', async (c) => {
+    const flowRunId = idSchema.safeParse(c.req.query('flow_run_id'))
+    if (!flowRunId.success) {
+      const input = c.req.query('flow_run_id') ?? null
+      const [type, msg] =
+        input === null ? ['missing', 'Field required'] : ['uuid_parsing', 'Input should be a valid UUID']
+      throw new BadRequestBody([{ type, loc: ['query', 'flow_run_id'], msg, input }], null)
+    }
+    return c.json((await readFlowRunStates(db, flowRunId.data)).map(pastStateToJson))
+  })
+
+  routes.get(`/${ID}`, async (c) => {
+    const id = idOf(c)
+    const row = await db.selectFrom('flow_run_state').select('flow_run_id').where('id', '=', id).executeTakeFirst()
+    const states = row === undefined ? [] : await readFlowRunStates(db, row.flow_run_id)
+    const state = found(
+      states.find((one) => one.id === id),
+      'Flow run state not found',
+    )
+    return c.json(pastStateToJson(state))
   })
 
   return routes

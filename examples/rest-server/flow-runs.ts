@@ -21,8 +21,28 @@ import { bulkLimit } from './flow-run-states.js'
 import { ID, idOf } from './path.js'
 import { showRuns } from './show-runs.js'
 
-// Orders: not yet.
-const sort = z.null('is not supported').optional()
+/** Prefect's orders, and how the library reads runs in them. */
+const ORDERS = {
+  ID_DESC: { orderBy: 'id', descending: true },
+  START_TIME_ASC: undefined,
+  START_TIME_DESC: undefined,
+  EXPECTED_START_TIME_ASC: undefined,
+  EXPECTED_START_TIME_DESC: undefined,
+  NAME_ASC: undefined,
+  NAME_DESC: undefined,
+  NEXT_SCHEDULED_START_TIME_ASC: { orderBy: 'nextScheduledStartTime' },
+  END_TIME_DESC: { orderBy: 'endTime', descending: true },
+} as const
+const NEWEST_FIRST = ORDERS.ID_DESC
+
+const sort = z
+  .enum(Object.keys(ORDERS) as [keyof typeof ORDERS])
+  .nullish()
+  .transform((given, context) => {
+    const order = ORDERS[given ?? 'ID_DESC']
+    if (order === undefined) context.addIssue('is not supported')
+    return order
+  })
 const filterBody = z.object({ ...runCriteria, sort, ...page })
 const paginateBody = z.object({ ...runCriteria, sort, limit: page.limit, page: pageNumber })
 const countBody = z.object(runCriteria)
@@ -57,15 +77,15 @@ export function flowRunRoutes(db: Kysely<WorkQueueTables>): Hono {
   })
 
   routes.post('/filter', async (c) => {
-    const { limit, offset, ...criteria } = await readOptions(c, filterBody)
+    const { limit, offset, sort: order, ...criteria } = await readOptions(c, filterBody)
     const filter = await toRunFilter(db, criteria)
-    return c.json(await showRuns(db, await readFlowRuns(db, { filter, limit, offset })))
+    return c.json(await showRuns(db, await readFlowRuns(db, { filter, ...order, limit, offset })))
   })
 
   routes.post('/paginate', async (c) => {
-    const { limit, page, ...criteria } = await readOptions(c, paginateBody)
+    const { limit, page, sort: order, ...criteria } = await readOptions(c, paginateBody)
     const filter = await toRunFilter(db, criteria)
-    const runs = await readFlowRuns(db, { filter, limit, offset: (page - 1) * limit })
+    const runs = await readFlowRuns(db, { filter, ...order, limit, offset: (page - 1) * limit })
     const count = await countFlowRuns(db, { filter })
     const pages = limit > 0 ? Math.ceil(count / limit) : 0
     return c.json({ results: await showRuns(db, runs), count, limit, pages, page })
@@ -78,7 +98,7 @@ export function flowRunRoutes(db: Kysely<WorkQueueTables>): Hono {
 
   routes.post('/bulk_delete', async (c) => {
     const { flow_runs: filter, limit } = await readOptions(c, bulkBody)
-    const runs = await readFlowRuns(db, { filter, limit })
+    const runs = await readFlowRuns(db, { filter, ...NEWEST_FIRST, limit })
     const deleted = await deleteRuns(
       db,
       runs.map(({ id }) => id),

@@ -1,6 +1,6 @@
 // The library's records as Prefect's JSON.
 
-import type { FlowRun, Worker, WorkPool, WorkQueue } from 'kysely-work-queues'
+import type { FlowRun, FlowRunState, Worker, WorkPool, WorkQueue } from 'kysely-work-queues'
 import { type Json, renameKeys, toSnakeCase } from './keys.js'
 
 export function queueToJson(queue: WorkQueue, poolName: string | undefined, activeSlots: number | undefined): Json {
@@ -98,6 +98,12 @@ export function stateToJson(run: FlowRun, message: string | null = null): Json |
     data: null,
     state_details: { ...NO_DETAILS, flow_run_id: id, scheduled_time: isWaiting ? nextScheduledStartTime : null },
   }
+}
+
+/** A state that a run was in. What is kept with it has Prefect's own names already. */
+export function pastStateToJson({ id, type, name, timestamp, message, flowRunId, stateDetails }: FlowRunState): Json {
+  const details = { ...NO_DETAILS, scheduled_time: null, flow_run_id: flowRunId, ...stateDetails }
+  return { id, type, name, timestamp, message, data: null, state_details: details }
 }
 
 /** A run that occupies a slot, as Prefect shows it. */

@@ -39,9 +39,22 @@ describeOnDatabases(
         [{ next_scheduled_start_time: { after_: '2026-01-01T12:00:01', before_: null } }, ['b']],
       ] as const) {
         const found = await server.send('POST', '/flow_runs/filter', { flow_runs: criterion, sort: null })
-        expect([criterion, found.body.map(({ name }: { name: string }) => name)]).toEqual([criterion, names])
+        expect([criterion, found.body.map(({ name }: { name: string }) => name)]).toEqual([
+          criterion,
+          names.toReversed(),
+        ])
         const count = await server.send('POST', '/flow_runs/count', { flow_runs: criterion, flows: null })
         expect(count.body).toBe(names.length)
+      }
+      for (const [order, names] of [
+        ['ID_DESC', ['c', 'b', 'a']],
+        ['NEXT_SCHEDULED_START_TIME_ASC', ['a', 'c', 'b']],
+        ['END_TIME_DESC', ['a', 'b', 'c']],
+      ] as const) {
+        const { body } = await server.send('POST', '/flow_runs/filter', { sort: order })
+        expect([order, body.map(({ name }: { name: string }) => name)]).toEqual([order, names])
+        const paged = await server.send('POST', '/flow_runs/paginate', { sort: order, limit: 2, page: 2 })
+        expect(paged.body.results).toMatchObject([{ name: names[2] }])
       }
       const second = await server.send('POST', '/flow_runs/filter', { limit: 1, offset: 1 })
       expect(second.body).toMatchObject([{ name: 'b' }])

@@ -91,6 +91,22 @@ export const ofRuns: readonly Scenario[] = [
     },
   },
   {
+    title: 'runs are put in order',
+    async play({ send, prepare, flow_id }) {
+      const ordered: any[] = []
+      for (const day of [2, 3, 1]) {
+        const state = due(`2026-01-0${day}T00:00:00Z`)
+        ordered.push(await prepare('POST', '/flow_runs/', { name: `ordered-${day}`, flow_id, state }))
+      }
+      const flow_runs = { name: { any_: ['ordered-1', 'ordered-2', 'ordered-3'] } }
+      await send('POST', '/flow_runs/filter', { flow_runs, sort: 'NEXT_SCHEDULED_START_TIME_ASC' })
+      await send('POST', '/flow_runs/paginate', { flow_runs, sort: 'NEXT_SCHEDULED_START_TIME_ASC', limit: 2, page: 2 })
+      for (const { id } of ordered) await prepare('POST', `/flow_runs/${id}/set_state`, { state: { type: 'FAILED' } })
+      await send('POST', '/flow_runs/filter', { flow_runs, sort: 'END_TIME_DESC' })
+      await send('POST', '/flow_runs/filter', { flow_runs, sort: 'BY_HEART' })
+    },
+  },
+  {
     title: 'runs are found, counted, paged',
     async play({ send, flow_id }) {
       await send('POST', '/work_pools/', { name: 'sought', type: 'process' })

@@ -80,6 +80,22 @@ export const ofStates: readonly Scenario[] = [
     },
   },
   {
+    title: 'a run’s history is read',
+    async play({ send, prepare, flow_id }) {
+      const state = { type: 'SCHEDULED', state_details: { scheduled_time: '2026-01-01T12:00:00Z' } }
+      const run = await prepare('POST', '/flow_runs/', { name: 'historical', flow_id, state })
+      for (const type of ['PENDING', 'RUNNING', 'FAILED']) {
+        await prepare('POST', `/flow_runs/${run.id}/set_state`, { state: { type, message: `it is ${type}` } })
+      }
+      const states = await send('GET', `/flow_run_states/?flow_run_id=${run.id}`)
+      await send('GET', `/flow_run_states/${states[1].id}`)
+      await send('GET', `/flow_run_states/${NOBODY}`)
+      await send('GET', `/flow_run_states/?flow_run_id=${NOBODY}`)
+      await send('GET', '/flow_run_states/?flow_run_id=x')
+      await send('GET', '/flow_run_states/')
+    },
+  },
+  {
     title: 'states that are refused',
     async play({ send, flow_id }) {
       const run = await send('POST', '/flow_runs/', { name: 'refused', flow_id })
