@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { cpus, loadavg, totalmem } from 'node:os'
 import { formatISO } from 'date-fns'
-import { measureEvents } from './sections/events.js'
+import { measureEvents } from './sections/event-log-costs.js'
 import { type Server, startPostgres, startSqlite } from './support/bench-databases.js'
 import { progress } from './support/measure.js'
 import { writeSections } from './support/report.js'
