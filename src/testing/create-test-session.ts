@@ -8,6 +8,7 @@ import { openInMemory } from './sqlite-in-memory.js'
 
 /** A migration of a host, as Kysely's `Migrator` takes it. */
 export interface TestMigration {
+  /** Makes what the migration is for. */
   up(db: Kysely<any>): Promise<void>
   /** Not used here. */
   down?(db: Kysely<any>): Promise<void>

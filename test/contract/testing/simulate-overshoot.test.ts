@@ -16,7 +16,7 @@ const random: fc.Arbitrary<SimulatePollingOptions> = fc.record({
     ]),
   runs: fc.constant([
     { queue: 'a', count: 12, startSeconds: [0, 200], durationSeconds: [1, 60] },
-    { queue: 'b', count: 12, startSeconds: [0, 200], durationSeconds: [1, 60] },
+    { queue: 'b', count: 12, startSeconds: [0, 200], durationSeconds: [1, 60], failProbability: 0.3, retries: 1 },
   ] satisfies SimulatePollingOptions['runs']),
   pollers: fc.array(
     fc.record({
@@ -25,6 +25,7 @@ const random: fc.Arbitrary<SimulatePollingOptions> = fc.record({
       everySeconds: fc.constantFrom(5, 10, [5, 15] as const),
       firstPollSeconds: fc.constantFrom(undefined, 0),
       limit: fc.option(fc.integer({ min: 1, max: 3 }), { nil: undefined }),
+      capacity: fc.option(fc.integer({ min: 1, max: 3 }), { nil: undefined }),
       startLatencySeconds: fc.constantFrom(0, 1, [0, 10] as const),
       crashProbability: fc.constantFrom(0, 0.2),
     }),
@@ -54,9 +55,11 @@ function takenOverLimit({ slots }: PollingHistory): object[] {
   })
 }
 
-/** The runs that were started more than once. */
+/** The runs of which one attempt was started more than once. */
 function startedTwice({ handOuts }: PollingHistory): string[] {
-  const started = handOuts.filter(({ startedAt }) => startedAt !== null).map(({ run }) => run)
+  const started = handOuts
+    .filter(({ startedAt }) => startedAt !== null)
+    .map(({ run, attempt }) => `${run}, attempt ${attempt}`)
   return started.filter((run, index) => started.indexOf(run) !== index)
 }
 
