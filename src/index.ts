@@ -60,10 +60,14 @@ export { readWorkers, type ReadWorkersOptions } from './workers/read-workers.js'
 export { recordWorkerHeartbeat, type RecordWorkerHeartbeatOptions } from './workers/record-worker-heartbeat.js'
 
 // Upkeep
+export { markFlowRunsCancelled, type MarkFlowRunsCancelledOptions } from './upkeep/mark-flow-runs-cancelled.js'
 export { markLateFlowRuns, type MarkLateFlowRunsOptions } from './upkeep/mark-late-flow-runs.js'
 export { markWorkersOffline, type MarkWorkersOfflineOptions } from './upkeep/mark-workers-offline.js'
 export { markWorkPoolsNotReady } from './upkeep/mark-work-pools-not-ready.js'
 export { markWorkQueuesNotReady, type MarkWorkQueuesNotReadyOptions } from './upkeep/mark-work-queues-not-ready.js'
+export { pruneFlowRuns, type PruneFlowRunsOptions } from './upkeep/prune-flow-runs.js'
+export { pruneWorkers, type PruneWorkersOptions } from './upkeep/prune-workers.js'
+export type { TerminalStateType } from './sql/ended-runs.js'
 
 // Events
 export { takeEvents, type TakeEventsOptions } from './events/take-events.js'

@@ -2,6 +2,7 @@ import { eventLog as log } from './model/migrations/event-log-2026-11-26.js'
 import * as indexes24 from './model/migrations/indexes-2026-11-24.js'
 import * as indexes25 from './model/migrations/indexes-2026-11-25.js'
 import { leases as leasesTable } from './model/migrations/leases-2026-11-26.js'
+import * as prune26 from './model/migrations/prune-2026-11-26.js'
 import { migration, type WorkQueueMigration } from './model/migrations/migration.js'
 import { tables } from './model/migrations/tables-2026-11-24.js'
 
@@ -23,6 +24,7 @@ export const migrations: Record<string, WorkQueueMigration> = {
   '2026-11-24_work_queues_tables': tables,
   '2026-11-25_work_queues_indexes': migration(indexes25.CREATE_INDEXES, indexes25.DROP_INDEXES),
   '2026-11-26_work_queues_leases': leasesTable,
+  '2026-11-26_work_queues_prune': migration(prune26.CREATE_INDEXES, prune26.DROP_INDEXES),
 }
 
 /**
@@ -65,4 +67,5 @@ export const eventLog: Record<string, WorkQueueMigration> = { '2026-11-26_work_q
 export const prefectIndexes: Record<string, WorkQueueMigration> = {
   '2026-11-24_work_queues_prefect_indexes': migration(indexes24.CREATE_INDEXES, indexes24.DROP_INDEXES),
   '2026-11-25_work_queues_prefect_indexes': migration(indexes25.CREATE_INDEXES, indexes25.DROP_INDEXES),
+  '2026-11-26_work_queues_prefect_prune': migration(prune26.CREATE_INDEXES, prune26.DROP_INDEXES),
 }

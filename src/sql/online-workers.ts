@@ -6,6 +6,9 @@ import type { Condition } from './lists.js'
 /** The worker under the alias `worker` is ONLINE, as the index of those says it. */
 export const isOnline: Condition = sql`worker.status = 'ONLINE'`
 
+/** The worker under the alias `worker` is OFFLINE, as the index of those says it. */
+export const isOffline: Condition = sql`worker.status = 'OFFLINE'`
+
 /** The pool under the alias `pool` has a worker ONLINE. */
 export function hasOnlineWorker({ tables }: Pick<Scope, 'tables'>): Condition {
   return sql`exists (select 1 from ${tables.worker} as worker where worker.work_pool_id = pool.id and ${isOnline})`
