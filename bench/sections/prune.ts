@@ -39,7 +39,17 @@ export async function measurePruning(server: Server, size: number): Promise<{ te
   progress(`${server.name}: pruned, ${times.length} batches`)
   return {
     text: table(
-      [`a batch of ${BATCH}, ms`, 'first', 'at a quarter', 'half', 'three quarters', 'last', '', 'none left', 'vacuumed'],
+      [
+        `a batch of ${BATCH}, ms`,
+        'first',
+        'at a quarter',
+        'half',
+        'three quarters',
+        'last',
+        '',
+        'none left',
+        'vacuumed',
+      ],
       [
         [
           `of ${countText(size)} ended runs with ${HISTORY} states each`,
@@ -50,7 +60,9 @@ export async function measurePruning(server: Server, size: number): Promise<{ te
         ],
       ],
     ),
-    goals: [{ name: `the last batch that is pruned against the first, ${server.name}`, ratio: last / first, atMost: 1.5 }],
+    goals: [
+      { name: `the last batch that is pruned against the first, ${server.name}`, ratio: last / first, atMost: 1.5 },
+    ],
   }
 }
 

@@ -1,4 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
+import type { Dialect } from '../model/dialect.js'
 import { TERMINAL_STATES } from '../rules/states.js'
 import { type Condition, isOneOf } from './lists.js'
 
@@ -24,10 +25,11 @@ export function endOf(alias: string): RawBuilder<unknown> {
 }
 
 /**
- * The run under the alias ended in this state. SQLite uses the index only where its own condition is said
- * too, term for term.
+ * The run under the alias ended in this state. SQLite uses the indexes only where their own condition is said
+ * too, term for term; to PostgreSQL, which sees that it follows, it would make such runs look rare.
  */
-export function hasEndedIn(alias: string, state: TerminalStateType): Condition {
+export function hasEndedIn(alias: string, state: TerminalStateType, dialect: Dialect): Condition {
   const column = `${alias}.state_type`
-  return sql`${isOneOf(column, TERMINAL_STATES)} and ${sql.ref(column)} = ${sql.lit(state)}`
+  const isInState: Condition = sql`${sql.ref(column)} = ${sql.lit(state)}`
+  return dialect === 'postgres' ? isInState : sql`${isOneOf(column, TERMINAL_STATES)} and ${isInState}`
 }

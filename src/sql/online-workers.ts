@@ -7,7 +7,7 @@ import type { Condition } from './lists.js'
 export const isOnline: Condition = sql`worker.status = 'ONLINE'`
 
 /** The worker under the alias `worker` is OFFLINE, as the index of those says it. */
-export const isOffline: Condition = sql`worker.status = 'OFFLINE'`
+export const isOffline: Condition = sql`worker.status <> 'ONLINE'`
 
 /** The pool under the alias `pool` has a worker ONLINE. */
 export function hasOnlineWorker({ tables }: Pick<Scope, 'tables'>): Condition {

@@ -3,7 +3,7 @@ import { decodeBoolean } from '../model/values.js'
 import type { Scope } from '../session.js'
 import { type Parameter, runStatement } from '../sql/cached-statement.js'
 import { endOf, hasEndedIn, type Pruning } from '../sql/ended-runs.js'
-import { type Condition, or } from '../sql/lists.js'
+import { asked, type Condition, or } from '../sql/lists.js'
 
 type Fragment = RawBuilder<unknown>
 
@@ -52,7 +52,7 @@ function statement(scope: Scope, pruning: Pruning, passesOver: boolean, paramete
   const { tables } = scope
   const { states } = pruning
   const walks = states.map((state) => walk(scope, pruning, state, passesOver, parameter))
-  const isStillEnded = or(states.map((state) => endedBefore('run', state, parameter)))
+  const isStillEnded = asked(or(states.map((state) => endedBefore('run', state, parameter))))
   const locked = passesOver
     ? sql`select picked.id from picked`
     : sql`
@@ -97,5 +97,5 @@ function walk(
 }
 
 function endedBefore(alias: string, state: Pruning['states'][number], parameter: Parameter): Condition {
-  return sql`(${hasEndedIn(alias, state)} and ${endOf(alias)} < ${parameter(state)})`
+  return sql`(${hasEndedIn(alias, state, 'postgres')} and ${endOf(alias)} < ${parameter(state)})`
 }

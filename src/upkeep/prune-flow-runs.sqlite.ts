@@ -48,7 +48,7 @@ type Walk = (scope: Scope, state: Pruning['states'][number], parameter: Paramete
 const walk: Walk = ({ tables }, state, parameter) => sql`
   select * from (
     select run.id, ${endOf('run')} as ended from ${tables.flow_run} as run
-    where ${hasEndedIn('run', state)} and ${endOf('run')} < ${parameter(state)}
+    where ${hasEndedIn('run', state, 'sqlite')} and ${endOf('run')} < ${parameter(state)}
     order by ${endOf('run')}, run.id
     limit ${parameter('limit')}
   )`
@@ -60,7 +60,7 @@ const walk: Walk = ({ tables }, state, parameter) => sql`
 const walkQueues: Walk = ({ tables }, state, parameter) => {
   const isOfQueue = (alias: string) => sql`
     ${sql.ref(`${alias}.work_queue_id`)} = queue.value and ${sql.ref(`${alias}.work_queue_id`)} is not null
-      and ${hasEndedIn(alias, state)}`
+      and ${hasEndedIn(alias, state, 'sqlite')}`
   const end = sql`(
       select ${endOf('last')} from ${tables.flow_run} as last
       where ${isOfQueue('last')} and ${endOf('last')} < ${parameter(state)}

@@ -2,6 +2,7 @@ import { subSeconds } from 'date-fns/subSeconds'
 import { z } from 'zod'
 import { releaseStaleClaims } from '../claims/release-stale-claims.js'
 import { check, countSchema, type NowOption, nowShape, prioritySchema } from '../model/checks.js'
+import { withinYears } from '../model/values.js'
 import { open, type RequiredTables, type Scope, type Session } from '../session.js'
 import { readClock } from '../sql/clock.js'
 import type { TerminalStateType } from '../sql/ended-runs.js'
@@ -194,7 +195,7 @@ interface Call {
 /** Each function, or why it is left out. */
 function callsOf({ db }: Scope, options: Checked, clock: Date): Record<UpkeepFunction, Call | string> {
   const { now, pruneWorkersAfterSeconds, pruneFlowRunsAfterSeconds: ages } = options
-  const ago = (age: number): Date => subSeconds(clock, age)
+  const ago = (age: number): Date => withinYears(subSeconds(clock, age))
   const marking = { limit: 400, now }
   const pruning = { limit: 500 }
   return {
@@ -211,8 +212,7 @@ function callsOf({ db }: Scope, options: Checked, clock: Date): Record<UpkeepFun
       run: () => markLateFlowRuns(db, { scheduledBefore: ago(options.lateAfterSeconds), ...marking }),
     },
     markWorkersOffline: {
-      run: () =>
-        markWorkersOffline(db, { fallbackHeartbeatIntervalSeconds: options.heartbeatIntervalSeconds, now }),
+      run: () => markWorkersOffline(db, { fallbackHeartbeatIntervalSeconds: options.heartbeatIntervalSeconds, now }),
     },
     markWorkPoolsNotReady: { run: () => markWorkPoolsNotReady(db, { now }) },
     markWorkQueuesNotReady: {
@@ -221,7 +221,10 @@ function callsOf({ db }: Scope, options: Checked, clock: Date): Record<UpkeepFun
     pruneWorkers:
       pruneWorkersAfterSeconds === undefined
         ? NO_CUTOFF
-        : { ...pruning, run: () => pruneWorkers(db, { lastHeartbeatBefore: ago(pruneWorkersAfterSeconds), ...pruning }) },
+        : {
+            ...pruning,
+            run: () => pruneWorkers(db, { lastHeartbeatBefore: ago(pruneWorkersAfterSeconds), ...pruning }),
+          },
     pruneFlowRuns:
       ages === undefined
         ? NO_CUTOFF

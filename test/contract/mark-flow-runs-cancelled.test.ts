@@ -29,7 +29,7 @@ describeOnDatabases('markFlowRunsCancelled', (t) => {
   test('ends a run that nobody stopped, as readFlowRun gives it, with its history, and frees its slot', async () => {
     const queue = await t.make.queue({ concurrency_limit: 1 })
     await t.make.runs([1, 2].map((n) => ({ work_queue_id: queue, next_scheduled_start_time: at(-n) })))
-    const [claimed] = (await claimRunsInWorkQueue(t.db, queue, { now: at(-400) , scheduledBefore: null })).runs
+    const [claimed] = (await claimRunsInWorkQueue(t.db, queue, { now: at(-400), scheduledBefore: null })).runs
     const id = claimed?.id ?? ''
     const asked = await cancelFlowRun(t.db, id, { now: at(-301) })
     expect((await countWorkQueueActiveSlots(t.db, [queue])).get(queue)).toBe(1)

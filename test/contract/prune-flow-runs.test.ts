@@ -32,7 +32,9 @@ describeOnDatabases('pruneFlowRuns', (t) => {
 
   test('deletes a run that has ended, with its history, and leaves the others as they are', async () => {
     const queue = await t.make.queue()
-    const [run, waiting] = await createFlowRuns(t.db, [{ workQueueId: queue }, { workQueueId: queue }], { now: at(-90) })
+    const [run, waiting] = await createFlowRuns(t.db, [{ workQueueId: queue }, { workQueueId: queue }], {
+      now: at(-90),
+    })
     await claimRunsInWorkQueue(t.db, queue, { now: at(-80), limit: 1 })
     await setFlowRunState(t.db, run?.id ?? '', { type: 'RUNNING' }, { now: at(-70) })
     const before = await allRows(t.database)
@@ -191,10 +193,16 @@ describeOnDatabases(
     test('passes over those, to as many as are asked for', async () => {
       const queue = await t.make.queue()
       const runs = await t.make.runs(
-        Array.from({ length: 6 }, (_, n) => ended(n - 9, { work_queue_id: queue, state_type: TERMINAL_STATES[n % 2] ?? '' })),
+        Array.from({ length: 6 }, (_, n) =>
+          ended(n - 9, { work_queue_id: queue, state_type: TERMINAL_STATES[n % 2] ?? '' }),
+        ),
       )
       const other = await t.database.connect().startTransaction().execute()
-      await other.updateTable('flow_run').set({ name: 'kept' }).where('id', 'in', [runs[0] ?? '', runs[2] ?? '']).execute()
+      await other
+        .updateTable('flow_run')
+        .set({ name: 'kept' })
+        .where('id', 'in', [runs[0] ?? '', runs[2] ?? ''])
+        .execute()
       expect(await pruneFlowRuns(t.db, { finishedBefore: now, limit: 2 })).toEqual([runs[1], runs[3]])
       expect(await pruneFlowRuns(t.db, { finishedBefore: now, limit: 1, workQueueIds: [queue] })).toEqual([runs[4]])
       await other.commit().execute()
@@ -258,7 +266,9 @@ describeOnDatabases(
       expect(await allRows(t.database)).toEqual(before)
       if (t.kind.dialect === 'sqlite') {
         await t.db.transaction().execute(async (trx) => {
-          await expect(pruneFlowRuns(trx, { finishedBefore: now })).rejects.toMatchObject({ code: expect.stringMatching(code) })
+          await expect(pruneFlowRuns(trx, { finishedBefore: now })).rejects.toMatchObject({
+            code: expect.stringMatching(code),
+          })
         })
         expect(await allRows(t.database)).toEqual(before)
       }

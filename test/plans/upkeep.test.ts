@@ -4,6 +4,7 @@ import {
   markWorkersOffline,
   markWorkPoolsNotReady,
   markWorkQueuesNotReady,
+  pruneWorkers,
   readWorkers,
   updateWorkPool,
 } from 'kysely-work-queues'
@@ -61,6 +62,12 @@ const calls: readonly Call[] = [
     title: 'markWorkQueuesNotReady',
     call: (db) => markWorkQueuesNotReady(db, { lastPolledBefore: now, now }),
     rows: 10,
+  },
+  { title: 'pruneWorkers', call: (db) => pruneWorkers(db, { lastHeartbeatBefore: now, limit: 5 }), rows: 20 },
+  {
+    title: 'pruneWorkers that finds none',
+    call: (db) => pruneWorkers(db, { lastHeartbeatBefore: new Date(0) }),
+    rows: 0,
   },
   {
     title: 'readWorkers that are ONLINE',
@@ -134,5 +141,7 @@ async function scans(db: Db, query: CompiledQuery): Promise<string[]> {
     CompiledQuery.raw(`explain query plan ${query.sql}`, [...query.parameters]),
   )
   const details = rows.map(({ detail }) => detail)
-  return details.filter((detail) => /^SCAN (?:pool|queue|worker|work_\w+)\b(?!.*__(?:ready|online))/.test(detail))
+  return details.filter((detail) =>
+    /^SCAN (?:pool|queue|worker|work_\w+)\b(?!.*__(?:ready|online|offline))/.test(detail),
+  )
 }

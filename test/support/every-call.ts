@@ -23,10 +23,13 @@ import {
   explainWorkQueue,
   getRunsInWorkQueue,
   getScheduledFlowRuns,
+  markFlowRunsCancelled,
   markLateFlowRuns,
   markWorkersOffline,
   markWorkPoolsNotReady,
   markWorkQueuesNotReady,
+  pruneFlowRuns,
+  pruneWorkers,
   readFlowRun,
   readFlowRuns,
   readFlowRunStates,
@@ -47,6 +50,7 @@ import {
   releaseStaleClaims,
   renewLeases,
   retryFlowRun,
+  runUpkeep,
   setFlowRunState,
   setFlowRunStates,
   takeEvents,
@@ -55,6 +59,7 @@ import {
   type WorkQueueTables,
 } from 'kysely-work-queues'
 import { type Factory, testId } from './factory.js'
+import { together } from './together.js'
 
 /** Makes a call that changes rows. What the call reports by `emitStatusChange` goes to `report`. */
 export type WritingCall = (db: Kysely<WorkQueueTables>, report: (change: unknown) => void) => Promise<unknown>
@@ -80,6 +85,7 @@ export async function makeWorld(make: Factory): Promise<void> {
   await make.pool({ name: 'without workers', status: 'READY' })
   await make.pool({ name: 'without workers too', status: 'READY' })
   await make.worker({ work_pool_id: pool, name: 'silent', last_heartbeat_time: long })
+  await make.worker({ work_pool_id: pool, name: 'gone', last_heartbeat_time: long, status: 'OFFLINE' })
   const inPool = { work_pool_id: pool, status: 'READY', last_polled: long }
   await make.queue({ id: a, name: 'a', priority: 2, concurrency_limit: 5, ...inPool })
   await make.queue({ id: b, name: 'b', priority: 3, ...inPool })
@@ -91,6 +97,8 @@ export async function makeWorld(make: Factory): Promise<void> {
     { work_queue_id: b, ...due },
     { id: pending, work_queue_id: a, state_id: claimed, state_type: 'PENDING', state_timestamp: long },
     { id: ended, work_queue_id: a, state_type: 'FAILED', state_timestamp: long },
+    { work_queue_id: b, state_type: 'CANCELLING', state_timestamp: long },
+    { work_queue_id: b, state_type: 'COMPLETED', state_timestamp: long, end_time: long },
   ])
   const lease = { state_id: claimed, acquired_at: long, expires_at: since }
   await make.lease({ flow_run_id: pending, ...lease })
@@ -161,6 +169,13 @@ export const writingCalls: Record<string, WritingCall> = {
     releaseStaleClaims(db, { pendingBefore: since, maxReleases: 0 }),
   renewLeases: (db) => renewLeases(db, 'w-1', { flowRunIds: [pending, scheduled] }),
   releaseExpiredLeases: (db) => releaseExpiredLeases(db, { maxReleases: 1 }),
+  markFlowRunsCancelled: (db) => markFlowRunsCancelled(db, { cancellingBefore: since }),
+  pruneWorkers: (db) => pruneWorkers(db, { lastHeartbeatBefore: since }),
+  pruneFlowRuns: (db) => pruneFlowRuns(db, { finishedBefore: since }),
+  'pruneFlowRuns, of two queues': (db) => pruneFlowRuns(db, { finishedBefore: since, workQueueIds: [a, b] }),
+  // Outside a transaction it goes on after an error: test/contract/run-upkeep.test.ts.
+  'runUpkeep, in a transaction': (db) =>
+    together(db, (trx) => runUpkeep(trx, { pruneWorkersAfterSeconds: 0, pruneFlowRunsAfterSeconds: 0 })),
 }
 
 /** Makes a call that changes nothing. */

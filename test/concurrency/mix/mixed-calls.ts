@@ -183,6 +183,11 @@ export const mixedCalls: Record<string, MixedCall> = {
   deleteWorker: (db, c) => library.deleteWorker(db, c.pool(), c.name('worker')),
   readWorkers: (db, c) => library.readWorkers(db, c.pool()),
   markLateFlowRuns: (db, c) => library.markLateFlowRuns(db, { scheduledBefore: c.moment(), limit: 20 }),
+  markFlowRunsCancelled: (db, c) => library.markFlowRunsCancelled(db, { cancellingBefore: c.moment(), limit: 20 }),
+  pruneWorkers: (db, c) => library.pruneWorkers(db, { lastHeartbeatBefore: c.moment(), limit: 2 }),
+  pruneFlowRuns: (db, c) =>
+    library.pruneFlowRuns(db, { finishedBefore: c.moment(), workQueueIds: c.maybe(c.queues()), limit: 5 }),
+  runUpkeep: (db) => library.runUpkeep(db, { pruneWorkersAfterSeconds: 0, pruneFlowRunsAfterSeconds: 1, batches: 1 }),
   markWorkersOffline: (db) => library.markWorkersOffline(db, { inactivityHeartbeatMultiple: 0 }),
   markWorkPoolsNotReady: (db) => library.markWorkPoolsNotReady(db),
   markWorkQueuesNotReady: (db, c) => library.markWorkQueuesNotReady(db, { lastPolledBefore: c.moment() }),

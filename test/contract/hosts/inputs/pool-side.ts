@@ -3,14 +3,18 @@ import {
   countWorkQueueActiveSlots,
   deleteWorker,
   getScheduledFlowRuns,
+  markFlowRunsCancelled,
   markLateFlowRuns,
   markWorkersOffline,
   markWorkPoolsNotReady,
   markWorkQueuesNotReady,
+  pruneFlowRuns,
+  pruneWorkers,
   readWorkers,
   readWorkPoolSlotHolders,
   readWorkQueueSlotHolders,
   recordWorkerHeartbeat,
+  runUpkeep,
   updateWorkPool,
 } from 'kysely-work-queues'
 import { leaseRefusals } from './lease-side.js'
@@ -19,6 +23,8 @@ import { not, orAbsent, orNull, type Refusals } from './refusals.js'
 
 const before = new Date('2035-01-01T12:00:00Z')
 const notStatus = ['ready', 'LATE', '', null, 7, true, {}, new Date(0)]
+/** A record without a state is valid. */
+const notTimes = not.time.filter((value) => typeof value !== 'object' || value instanceof Date || Array.isArray(value))
 const notWorkerStatus = ['online', 'READY', '', null, 7, true, {}, new Date(0)]
 
 /** What the functions of pools, slots, workers and upkeep must refuse. */
@@ -168,5 +174,75 @@ export const poolSideRefusals: Refusals = {
     ],
     now: [orNull(not.time), (db, now) => markWorkQueuesNotReady(db, { lastPolledBefore: before, now })],
     more: [not.known, (db, more) => markWorkQueuesNotReady(db, { lastPolledBefore: before, ...({ more } as object) })],
+  },
+  markFlowRunsCancelled: {
+    '': [orAbsent(not.object), (db, options) => markFlowRunsCancelled(db, options)],
+    cancellingBefore: [orAbsent(not.time), (db, cancellingBefore) => markFlowRunsCancelled(db, { cancellingBefore })],
+    limit: [orNull(not.count), (db, limit) => markFlowRunsCancelled(db, { cancellingBefore: before, limit })],
+    now: [orNull(not.time), (db, now) => markFlowRunsCancelled(db, { cancellingBefore: before, now })],
+    more: [not.known, (db, more) => markFlowRunsCancelled(db, { cancellingBefore: before, ...({ more } as object) })],
+  },
+  pruneWorkers: {
+    '': [orAbsent(not.object), (db, options) => pruneWorkers(db, options)],
+    lastHeartbeatBefore: [orAbsent(not.time), (db, lastHeartbeatBefore) => pruneWorkers(db, { lastHeartbeatBefore })],
+    limit: [orNull(not.count), (db, limit) => pruneWorkers(db, { lastHeartbeatBefore: before, limit })],
+    now: [
+      [before, ...not.known],
+      (db, now) => pruneWorkers(db, { lastHeartbeatBefore: before, ...({ now } as object) }),
+    ],
+  },
+  pruneFlowRuns: {
+    '': [orAbsent(not.object), (db, options) => pruneFlowRuns(db, options)],
+    finishedBefore: [orAbsent(notTimes), (db, finishedBefore) => pruneFlowRuns(db, { finishedBefore })],
+    'finishedBefore.FAILED': [
+      orNull(not.time),
+      (db, FAILED) => pruneFlowRuns(db, { finishedBefore: { COMPLETED: before, FAILED } }),
+    ],
+    'finishedBefore.RUNNING': [
+      [before, ...not.known],
+      (db, RUNNING) => pruneFlowRuns(db, { finishedBefore: { RUNNING } as object }),
+    ],
+    workQueueIds: [orNull(not.list), (db, workQueueIds) => pruneFlowRuns(db, { finishedBefore: before, workQueueIds })],
+    'workQueueIds.1': [
+      orAbsent(not.id),
+      (db, id, { queue }) => pruneFlowRuns(db, { finishedBefore: before, workQueueIds: [queue, id] }),
+    ],
+    limit: [orNull(not.count), (db, limit) => pruneFlowRuns(db, { finishedBefore: before, limit })],
+    more: [not.known, (db, more) => pruneFlowRuns(db, { finishedBefore: before, ...({ more } as object) })],
+  },
+  runUpkeep: {
+    '': [orNull(not.object), (db, options) => runUpkeep(db, options)],
+    lateAfterSeconds: [orNull(not.count), (db, lateAfterSeconds) => runUpkeep(db, { lateAfterSeconds })],
+    staleAfterSeconds: [orNull(not.count), (db, staleAfterSeconds) => runUpkeep(db, { staleAfterSeconds })],
+    cancellingAfterSeconds: [
+      orNull(not.count),
+      (db, cancellingAfterSeconds) => runUpkeep(db, { cancellingAfterSeconds }),
+    ],
+    heartbeatIntervalSeconds: [
+      orNull(not.count),
+      (db, heartbeatIntervalSeconds) => runUpkeep(db, { heartbeatIntervalSeconds }),
+    ],
+    notReadyAfterSeconds: [orNull(not.count), (db, notReadyAfterSeconds) => runUpkeep(db, { notReadyAfterSeconds })],
+    pruneWorkersAfterSeconds: [
+      orNull(not.count),
+      (db, pruneWorkersAfterSeconds) => runUpkeep(db, { pruneWorkersAfterSeconds }),
+    ],
+    pruneFlowRunsAfterSeconds: [
+      [null, -1, 0.5, NaN, 'x', true, []],
+      (db, pruneFlowRunsAfterSeconds) => runUpkeep(db, { pruneFlowRunsAfterSeconds }),
+    ],
+    'pruneFlowRunsAfterSeconds.CRASHED': [
+      orNull(not.count),
+      (db, CRASHED) => runUpkeep(db, { pruneFlowRunsAfterSeconds: { CRASHED } }),
+    ],
+    'pruneFlowRunsAfterSeconds.PAUSED': [
+      not.known,
+      (db, PAUSED) => runUpkeep(db, { pruneFlowRunsAfterSeconds: { PAUSED } as object }),
+    ],
+    batches: [orNull(not.priority), (db, batches) => runUpkeep(db, { batches })],
+    leaveOut: [orNull(not.list), (db, leaveOut) => runUpkeep(db, { leaveOut })],
+    'leaveOut.0': [['', 'markLate', 'deleteWorker', 7, null, {}], (db, name) => runUpkeep(db, { leaveOut: [name] })],
+    now: [orNull(not.time), (db, now) => runUpkeep(db, { now })],
+    emitStatusChange: [not.known, (db, emitStatusChange) => runUpkeep(db, { emitStatusChange } as object)],
   },
 }
