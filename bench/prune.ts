@@ -1,6 +1,6 @@
 import { cpus, totalmem } from 'node:os'
 import { formatISO } from 'date-fns'
-import { measurePruning } from './sections/prune.js'
+import { measurePruning } from './sections/pruning.js'
 import { startPostgres, startSqlite } from './support/bench-databases.js'
 import { progress } from './support/measure.js'
 import { type Goal, goalTable, writeSections } from './support/report.js'

@@ -205,7 +205,8 @@ const SQLITE_LOCKED = 6
  * SQLITE_LOCKED and their kinds, such as SQLITE_BUSY_SNAPSHOT. Knows the errors of pg, postgres.js, PGlite,
  * better-sqlite3, `node:sqlite` and libsql.
  *
- * What was in a transaction is rolled back: try the whole of it again, a little later.
+ * What was in a transaction is rolled back: try the whole of it again, a little later. Of several errors
+ * together, an `AggregateError`, all have to be such.
  *
  * @example
  * ```ts
@@ -218,6 +219,7 @@ const SQLITE_LOCKED = 6
  */
 export function isRetryable(error: unknown): boolean {
   if (typeof error !== 'object' || error === null) return false
+  if (error instanceof AggregateError) return error.errors.length > 0 && error.errors.every(isRetryable)
   const { code, errcode } = error as { code?: unknown; errcode?: unknown }
   if (typeof code === 'string' && RETRYABLE.test(code)) return true
   if (code !== 'ERR_SQLITE_ERROR' || typeof errcode !== 'number') return false

@@ -21,7 +21,7 @@ const seen = new WeakMap<DialectAdapter, Set<string>>()
 const MOST_SEEN = 10_000
 
 /** Whether the table is there. */
-async function hasTable(scope: Scope, table: OptionalTable): Promise<boolean> {
+export async function hasTable(scope: Scope, table: OptionalTable): Promise<boolean> {
   const { db, schema } = scope
   const { adapter } = db.getExecutor()
   let tables = seen.get(adapter)

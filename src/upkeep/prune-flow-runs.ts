@@ -56,7 +56,7 @@ const ofEachState = z.strictObject({
  * ```ts
  * const now = new Date()
  * await db.transaction().execute(async (trx) => {
- *   const finishedBefore = { COMPLETED: subDays(now, 7), FAILED: subDays(now, 90), CRASHED: subDays(now, 90) }
+ *   const finishedBefore = { COMPLETED: subDays(now, 7), FAILED: subDays(now, 90) }
  *   const ids = await pruneFlowRuns(trx, { finishedBefore })
  *   if (ids.length > 0) await trx.deleteFrom('log').where('flow_run_id', 'in', ids).execute()
  * })

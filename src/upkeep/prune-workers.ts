@@ -6,7 +6,7 @@ import { type Worker, workerColumns } from '../model/worker.js'
 import { encodeTime } from '../model/values.js'
 import { open, type RequiredTables, type Scope, type Session, transact } from '../session.js'
 import { hasAnyId } from '../sql/lists.js'
-import { isOffline } from '../sql/workers.js'
+import { isOffline } from '../sql/online-workers.js'
 
 /** Which workers are forgotten. */
 export interface PruneWorkersOptions {

@@ -145,7 +145,7 @@ type Checked = z.infer<typeof optionsSchema> | z.infer<typeof optionsByStateSche
  * const day = 24 * 60 * 60
  * const { changed } = await runUpkeep(db, {
  *   pruneWorkersAfterSeconds: 7 * day,
- *   pruneFlowRunsAfterSeconds: { COMPLETED: 7 * day, CANCELLED: 7 * day, FAILED: 90 * day, CRASHED: 90 * day },
+ *   pruneFlowRunsAfterSeconds: { COMPLETED: 7 * day, CANCELLED: 7 * day, FAILED: 90 * day },
  * })
  * console.log(changed.releaseStaleClaims)
  * ```

@@ -9,6 +9,7 @@ export function isRetryable(error: unknown): boolean {
 }
 
 export function isDeadlock(error: unknown): boolean {
+  if (error instanceof AggregateError) return error.errors.some(isDeadlock)
   return codeOf(error) === '40P01'
 }
 

@@ -22,6 +22,13 @@ describe('isRetryable', () => {
     expect(isRetryable(error(properties))).toBe(true)
   })
 
+  test('knows several conflicts together, if they are nothing else', () => {
+    const conflicts = [error({ code: '40001' }), error({ code: 'SQLITE_BUSY' })]
+    expect(isRetryable(new AggregateError(conflicts))).toBe(true)
+    expect(isRetryable(new AggregateError([...conflicts, error({ code: '23505' })]))).toBe(false)
+    expect(isRetryable(new AggregateError([]))).toBe(false)
+  })
+
   test.each<[string, unknown]>([
     ['unique violation', error({ code: '23505' })],
     ['aborted transaction', error({ code: '25P02' })],
