@@ -55,10 +55,11 @@ const ofEachState = z.strictObject({
  * @example
  * ```ts
  * const now = new Date()
- * await db.transaction().execute(async (trx) => {
- *   const finishedBefore = { COMPLETED: subDays(now, 7), FAILED: subDays(now, 90) }
- *   const ids = await pruneFlowRuns(trx, { finishedBefore })
- *   if (ids.length > 0) await trx.deleteFrom('log').where('flow_run_id', 'in', ids).execute()
+ * const finishedBefore = { COMPLETED: subDays(now, 7), FAILED: subDays(now, 90) }
+ * const ids = await db.transaction().execute(async (trx) => {
+ *   const pruned = await pruneFlowRuns(trx, { finishedBefore })
+ *   // and here what the host keeps about these runs
+ *   return pruned
  * })
  * ```
  */

@@ -80,7 +80,9 @@ const enterAll = (order: readonly number[], type: StateType) => async (db: Db) =
   )
   return [changed.map(({ id }) => id), missing]
 }
-const cancelStuck = async (db: Db) => (await markFlowRunsCancelled(db, { cancellingBefore: since })).map(({ id }) => id)
+const cancelStuck = async (db: Db): Promise<Claimed> => ({
+  claimed: (await markFlowRunsCancelled(db, { cancellingBefore: since })).map(({ id }) => id),
+})
 const forget = async (db: Db) => (await pruneWorkers(db, { lastHeartbeatBefore: since })).map(({ name }) => name)
 const beat = (name: string) => async (db: Db) => (await recordWorkerHeartbeat(db, pool, name)).status
 const upkeep = async (db: Db) => {

@@ -77,7 +77,7 @@ describeOnDatabases('runUpkeep', (t) => {
     expect(leftOut).toEqual([])
     const before = await allRows(t.database)
     expect(await upkeep({ ...PRUNING, staleAfterSeconds: 9999 })).toEqual({
-      changed: { ...Object.fromEntries(ORDER.map((name) => [name, []])) },
+      changed: Object.fromEntries(ORDER.map((name) => [name, []])),
       leftOut: [],
     })
     expect(await allRows(t.database)).toEqual(before)

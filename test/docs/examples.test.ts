@@ -139,7 +139,7 @@ function inPreamble(code: string, exported: ReadonlyMap<string, readonly string[
   })
   const rest = {
     kysely: ['Kysely', 'Migrator', 'PostgresDialect'],
-    'date-fns': ['addMinutes', 'subMinutes', 'subSeconds'],
+    'date-fns': ['addMinutes', 'subDays', 'subMinutes', 'subSeconds'],
     'kysely-work-queues/migrations': ['migrations'],
     'kysely-work-queues/postgres': ['withPreparedStatements'],
   }

@@ -8,6 +8,7 @@ import {
   claimScheduledFlowRuns,
   getRunsInWorkQueue,
   getScheduledFlowRuns,
+  runUpkeep,
   type WorkQueueTables,
 } from 'kysely-work-queues'
 import { migrations } from 'kysely-work-queues/migrations'
@@ -37,7 +38,11 @@ async function idlePlace(database: Pick<PlanDatabase, 'plain' | 'dialect'>): Pro
 const scheduledBefore = new Date('2035-01-01')
 
 /** What a worker calls again and again while nothing is due, and how many statements each call is. */
-const idleCalls: [title: string, statements: number, call: (db: Db, place: Place) => Promise<unknown>][] = [
+const idleCalls: [
+  title: string,
+  statements: number | Record<PlanDatabase['dialect'], number>,
+  call: (db: Db, place: Place) => Promise<unknown>,
+][] = [
   ['getRunsInWorkQueue', 1, (db, { queue }) => getRunsInWorkQueue(db, queue, { scheduledBefore })],
   ['getScheduledFlowRuns', 1, (db, { pool }) => getScheduledFlowRuns(db, { workPoolIds: [pool], scheduledBefore })],
   ['claimRunsInWorkQueue', 1, (db, { queue }) => claimRunsInWorkQueue(db, queue, { scheduledBefore })],
@@ -45,6 +50,12 @@ const idleCalls: [title: string, statements: number, call: (db: Db, place: Place
     'claimRunsInWorkQueue by a tag filter',
     3,
     (db, { filtered }) => claimRunsInWorkQueue(db, filtered, { scheduledBefore }),
+  ],
+  // The clock, and what each function looks at, in its transaction; on SQLite that begins with an update of nothing.
+  [
+    'runUpkeep',
+    { postgres: 21, sqlite: 32 },
+    (db) => runUpkeep(db, { pruneWorkersAfterSeconds: 0, pruneFlowRunsAfterSeconds: 0 }),
   ],
   ['claimScheduledFlowRuns', 1, (db, { pool }) => claimScheduledFlowRuns(db, { workPoolIds: [pool], scheduledBefore })],
 ]
@@ -69,14 +80,14 @@ describe('an idle poll on PostgreSQL', () => {
     })
   })
 
-  test.each(idleCalls)('%s is %i statement(s), and writes no WAL', async (_, count, call) => {
+  test.each(idleCalls)('%s is %j statement(s), and writes no WAL', async (_, count, call) => {
     await database.plain.connection().execute(async (connection) => {
       // The first call on a connection may tidy up after the rows were made: that is not the poll's.
       await call(connection, place)
       const before = await walOf(connection)
       database.statements.length = 0
       for (let n = 0; n < 20; n++) await call(connection, place)
-      expect(database.statements).toHaveLength(20 * count)
+      expect(database.statements).toHaveLength(20 * (typeof count === 'number' ? count : count.postgres))
       expect(await walOf(connection)).toEqual(before)
     })
   })
@@ -131,13 +142,13 @@ describe('an idle poll on a SQLite file', () => {
     expect(changes()).not.toEqual(before)
   })
 
-  test.each(idleCalls)('%s is %i statement(s), and writes nothing', async (_, count, call) => {
+  test.each(idleCalls)('%s is %j statement(s), and writes nothing', async (_, count, call) => {
     // A claim that found nothing looks first from then on.
     await call(db, place)
     const before = changes()
     statements.length = 0
     await call(db, place)
-    expect(statements).toHaveLength(count)
+    expect(statements).toHaveLength(typeof count === 'number' ? count : count.sqlite)
     expect(changes()).toEqual(before)
   })
 })

@@ -185,9 +185,15 @@ export const mixedCalls: Record<string, MixedCall> = {
   markLateFlowRuns: (db, c) => library.markLateFlowRuns(db, { scheduledBefore: c.moment(), limit: 20 }),
   markFlowRunsCancelled: (db, c) => library.markFlowRunsCancelled(db, { cancellingBefore: c.moment(), limit: 20 }),
   pruneWorkers: (db, c) => library.pruneWorkers(db, { lastHeartbeatBefore: c.moment(), limit: 2 }),
+  // Few, and of two states: the calls about a run are to find one.
   pruneFlowRuns: (db, c) =>
-    library.pruneFlowRuns(db, { finishedBefore: c.moment(), workQueueIds: c.maybe(c.queues()), limit: 5 }),
-  runUpkeep: (db) => library.runUpkeep(db, { pruneWorkersAfterSeconds: 0, pruneFlowRunsAfterSeconds: 1, batches: 1 }),
+    library.pruneFlowRuns(db, {
+      finishedBefore: { COMPLETED: c.moment(), CANCELLED: c.moment() },
+      workQueueIds: c.maybe(c.queues()),
+      limit: 2,
+    }),
+  runUpkeep: (db) =>
+    library.runUpkeep(db, { pruneWorkersAfterSeconds: 0, pruneFlowRunsAfterSeconds: { CRASHED: 0 }, batches: 1 }),
   markWorkersOffline: (db) => library.markWorkersOffline(db, { inactivityHeartbeatMultiple: 0 }),
   markWorkPoolsNotReady: (db) => library.markWorkPoolsNotReady(db),
   markWorkQueuesNotReady: (db, c) => library.markWorkQueuesNotReady(db, { lastPolledBefore: c.moment() }),

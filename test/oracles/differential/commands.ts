@@ -52,6 +52,8 @@ const entered = fc.record({
   message: maybe(fc.option(fc.constantFrom('', 'why'))),
 })
 
+const retryFlowRun = fc.record({ kind: kind('retryFlowRun'), run: index })
+
 const commands = fc.oneof(
   createWorkQueue,
   createWorkQueue,
@@ -112,7 +114,8 @@ const commands = fc.oneof(
     changes: fc.array(fc.record({ run: index, state: entered }), { maxLength: 4 }),
   }),
   fc.record({ kind: kind('cancelFlowRun'), run: index }),
-  fc.record({ kind: kind('retryFlowRun'), run: index }),
+  retryFlowRun,
+  retryFlowRun,
   fc.record({
     kind: kind('recordWorkerHeartbeat'),
     pool: index,
@@ -124,6 +127,16 @@ const commands = fc.oneof(
   fc.record({ kind: kind('markWorkersOffline'), inactivityHeartbeatMultiple: maybe(fc.constantFrom(0, 1)) }),
   fc.record({ kind: kind('markWorkPoolsNotReady') }),
   fc.record({ kind: kind('markWorkQueuesNotReady') }),
+  fc.record({ kind: kind('markFlowRunsCancelled'), limit: maybe(fc.integer({ min: 0, max: 3 })) }),
+  fc.record({ kind: kind('pruneWorkers'), limit: maybe(fc.integer({ min: 0, max: 2 })) }),
+  fc.record({
+    kind: kind('pruneFlowRuns'),
+    seconds: fc.constantFrom(0, 15, 60),
+    states: maybe(fc.subarray(['COMPLETED', 'FAILED', 'CANCELLED', 'CRASHED'] as const)),
+    queues: maybe(fc.array(index, { maxLength: 3 })),
+    limit: maybe(fc.integer({ min: 0, max: 3 })),
+  }),
+  fc.record({ kind: kind('runUpkeep'), prunes: fc.boolean() }),
 )
 
 /** A call that writes. */

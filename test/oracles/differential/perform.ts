@@ -10,13 +10,17 @@ import {
   deleteWorkQueue,
   ensureWorkPoolExists,
   ensureWorkQueueExists,
+  markFlowRunsCancelled,
   markLateFlowRuns,
   markWorkersOffline,
   markWorkPoolsNotReady,
   markWorkQueuesNotReady,
+  pruneFlowRuns,
+  pruneWorkers,
   recordWorkerHeartbeat,
   recordWorkQueuePolls,
   retryFlowRun,
+  runUpkeep,
   setFlowRunState,
   setFlowRunStates,
   updateWorkPool,
@@ -131,6 +135,21 @@ export async function perform(
         return await markWorkersOffline(db, { inactivityHeartbeatMultiple: command.inactivityHeartbeatMultiple, now })
       case 'markWorkPoolsNotReady':
         return await markWorkPoolsNotReady(db, { emitStatusChange, now })
+      case 'markFlowRunsCancelled':
+        return await markFlowRunsCancelled(db, { cancellingBefore: secondsAgo(15), limit: command.limit, now })
+      case 'pruneWorkers':
+        return await pruneWorkers(db, { lastHeartbeatBefore: secondsAgo(60), limit: command.limit })
+      case 'pruneFlowRuns': {
+        const { limit, seconds, states } = command
+        const before = secondsAgo(seconds)
+        const finishedBefore = states === undefined ? before : Object.fromEntries(states.map((one) => [one, before]))
+        const workQueueIds = command.queues?.map((n) => pick(queues, n))
+        return await pruneFlowRuns(db, { finishedBefore, workQueueIds, limit })
+      }
+      case 'runUpkeep': {
+        const pruning = { pruneWorkersAfterSeconds: 60, pruneFlowRunsAfterSeconds: 60 }
+        return await runUpkeep(db, { ...(command.prunes && pruning), cancellingAfterSeconds: 60, now })
+      }
       case 'markWorkQueuesNotReady':
         return await markWorkQueuesNotReady(db, { lastPolledBefore: secondsAgo(60), emitStatusChange, now })
     }
