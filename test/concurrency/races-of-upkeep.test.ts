@@ -90,9 +90,7 @@ const upkeep = async (db: Db) => {
   return changed
 }
 
-// "Seen to fail" says with what instead.
 describeRaces('races of upkeep', {
-  // Seen to fail at read committed when the rows that are locked are not looked at again: the run that was retried is deleted.
   'a run that is pruned, its retry, and its retry once more': {
     arrange: runsIn('FAILED'),
     calls: [prune(), retry(0), inTransaction(retry(1))],

@@ -1,8 +1,10 @@
 import { addSeconds } from 'date-fns'
 import { sql } from 'kysely'
-import { pruneFlowRuns, readFlowRuns } from 'kysely-work-queues'
+import { pruneFlowRuns, readFlowRuns, retryFlowRun } from 'kysely-work-queues'
 import { TERMINAL_STATES } from 'kysely-work-queues/rules'
 import { expect, test } from 'vitest'
+import { untilWaiting } from '../concurrency/until-waiting.js'
+import { createRole } from './hosts/role.js'
 import { postgres, sqliteFile, sqliteMemory } from '../support/databases.js'
 import { describeOnDatabases } from '../support/describe-databases.js'
 import { allRows, type Row, testId } from '../support/factory.js'
@@ -35,6 +37,33 @@ describeOnDatabases(
       expect(await pruneFlowRuns(t.db, { finishedBefore: now, limit: 1, workQueueIds: [queue] })).toEqual([runs[4]])
       await other.commit().execute()
       expect(await pruneFlowRuns(t.db, { finishedBefore: now })).toEqual([runs[0], runs[2], runs[5]])
+    })
+  },
+  [postgres],
+)
+
+describeOnDatabases(
+  'pruneFlowRuns, between the look at a run and its lock,',
+  (t) => {
+    test('keeps a run that was retried', async () => {
+      const [run, other] = await t.make.runs([ended(-1, { state_type: 'FAILED' }), ended(-2)])
+      // A look at a run, by this role, waits for a lock that somebody else holds.
+      for (const statement of [
+        'alter table flow_run enable row level security',
+        'create policy waits on flow_run using (pg_advisory_xact_lock_shared(42) is not null)',
+      ]) {
+        await sql.raw(statement).execute(t.database.plain)
+      }
+      await using role = await createRole(t.database.plain)
+      await role.grant((['select', 'update', 'delete'] as const).map((privilege) => ({ table: 'flow_run', privilege })))
+      const holder = await t.database.connect().startTransaction().execute()
+      await sql`select pg_advisory_xact_lock(42)`.execute(holder)
+      const pruned = role.as((db) => pruneFlowRuns(db, { finishedBefore: now }))
+      await untilWaiting(t.db, 1)
+      await retryFlowRun(t.db, run ?? '')
+      await holder.commit().execute()
+      expect(await pruned).toEqual([other])
+      expect(await readFlowRuns(t.db)).toMatchObject([{ id: run, stateType: 'SCHEDULED' }])
     })
   },
   [postgres],

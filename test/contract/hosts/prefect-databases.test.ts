@@ -18,7 +18,6 @@ import {
   readWorkQueueStatus,
   recordWorkQueuePolls,
   releaseStaleClaims,
-  runUpkeep,
   setFlowRunState,
   updateWorkQueue,
   type WorkQueueTables,
@@ -76,9 +75,6 @@ async function walk(db: Kysely<WorkQueueTables>): Promise<unknown> {
   await step(deleteWorkQueue(db, etl.id, { waitingRuns: { moveTo: tagged.id }, ...at(11) }))
   await step(setFlowRunState(db, runs[3]?.id ?? '', { type: 'COMPLETED', message: 'done' }, at(12)))
   await step(readFlowRuns(db, { filter: { memberOf: tagged.id }, orderBy: 'endTime', descending: true }))
-  await step(readFlowRuns(db))
-  await step(setFlowRunState(db, runs[0]?.id ?? '', { type: 'CANCELLING' }, at(12)))
-  await step(runUpkeep(db, { cancellingAfterSeconds: 0, pruneFlowRunsAfterSeconds: { COMPLETED: 0 }, ...at(13) }))
   await step(readFlowRuns(db))
   await step(deleteWorkPool(db, tagged.workPoolId))
   await step(Promise.all([readWorkPools(db), readWorkQueues(db)]))
