@@ -17,7 +17,6 @@ import { allRows } from '../support/factory.js'
 const now = new Date('2035-01-01T12:00:00.123Z')
 const at = (seconds: number): Date => addSeconds(now, seconds)
 const PRUNING = { pruneWorkersAfterSeconds: 100, pruneFlowRunsAfterSeconds: 100 }
-
 /** What frees slots, then what is shown, then what takes long. */
 const ORDER: readonly UpkeepFunction[] = [
   'releaseStaleClaims',
