@@ -47,6 +47,17 @@ export { explainFlowRun, type FlowRunExplanation } from './explain/explain-flow-
 export { explainWorkQueue, type WorkQueueExplanation } from './explain/explain-work-queue.js'
 export { formatExplanation } from './explain/format-explanation.js'
 
+// Figures
+export { formatPrometheus } from './stats/format-prometheus.js'
+export { readNextStartTime, type ReadNextStartTimeOptions } from './stats/read-next-start-time.js'
+export { type ReadWorkPoolStatsOptions, readWorkPoolStats, type WorkPoolStats } from './stats/read-work-pool-stats.js'
+export {
+  type ReadWorkQueueStatsOptions,
+  readWorkQueueStats,
+  type WorkQueueStats,
+} from './stats/read-work-queue-stats.js'
+export type { RunFigures } from './stats/run-figures.js'
+
 // Slots
 export { countWorkPoolActiveSlots } from './slots/count-work-pool-active-slots.js'
 export { countWorkQueueActiveSlots } from './slots/count-work-queue-active-slots.js'

@@ -7,11 +7,14 @@ import {
   explainFlowRun,
   explainWorkQueue,
   readFlowRuns,
+  readNextStartTime,
   readWorkers,
   readWorkPools,
   readWorkPoolSlotHolders,
+  readWorkPoolStats,
   readWorkQueues,
   readWorkQueueSlotHolders,
+  readWorkQueueStats,
   setFlowRunState,
 } from 'kysely-work-queues'
 import { all, type ProductCall } from './call.js'
@@ -128,6 +131,26 @@ export const reads: readonly ProductCall[] = [
     title: 'countWorkPoolActiveSlots',
     call: ({ db, pools, pool }) => countWorkPoolActiveSlots(db, [...pools.slice(1), pool]),
     found: all,
+  },
+  {
+    title: 'readWorkQueueStats of queues of one pool',
+    call: ({ db, queues }) => readWorkQueueStats(db, { workQueueIds: queues }),
+    found: all,
+  },
+  {
+    title: 'readWorkQueueStats of queues of many pools',
+    call: ({ db, queuesOfPools, pools }) => readWorkQueueStats(db, { workQueueIds: queuesOfPools, workPoolIds: pools }),
+    found: all,
+  },
+  {
+    title: 'readWorkPoolStats',
+    call: ({ db, pools, pool }) => readWorkPoolStats(db, { workPoolIds: [...pools.slice(1), pool] }),
+    found: all,
+  },
+  {
+    title: 'readNextStartTime',
+    call: ({ db, queues, queuesOfPools }) => readNextStartTime(db, { workQueueIds: [...queues, ...queuesOfPools] }),
+    found: Boolean,
   },
   {
     title: 'readWorkPoolSlotHolders of queues',

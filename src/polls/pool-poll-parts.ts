@@ -49,7 +49,10 @@ export function orderOf(poll: PoolPollText): Fragment {
 }
 
 /** The run is one that the queue may hand out to a poll of its pool. */
-export function isCandidate({ scheduledBefore, scheduledAfter }: PoolPollText, dialect: Dialect): Condition {
+export function isCandidate(
+  { scheduledBefore, scheduledAfter }: Pick<PoolPollText, 'scheduledBefore' | 'scheduledAfter'>,
+  dialect: Dialect,
+): Condition {
   const conditions = [isMemberById(sql`queue.id`), isDue(scheduledBefore), isNotRetriedInProcess(dialect)]
   if (scheduledAfter !== undefined) conditions.push(sql`run.next_scheduled_start_time >= ${scheduledAfter}`)
   return and(conditions)

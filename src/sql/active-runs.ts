@@ -76,11 +76,11 @@ export function activeOfQueue(scope: Scope, slots: SlotRule, upTo: Fragment | un
 }
 
 /**
- * How far the active runs of what is under the alias are counted: to its limit. SQLite's `limit` cannot name
- * that, so there it is the largest limit of all, which stands at the end of an index: it names the condition
- * of that.
+ * How far runs are counted that the limit of what is under the alias lets in, or has let in: to that limit.
+ * SQLite's `limit` cannot name it, so there it is the largest limit of all, which stands at the end of an
+ * index: it names the condition of that.
  */
-function limitOf({ dialect, tables }: Scope, alias: 'pool' | 'queue'): Fragment {
+export function limitOf({ dialect, tables }: Scope, alias: 'pool' | 'queue'): Fragment {
   const table = alias === 'pool' ? tables.work_pool : tables.work_queue
   return dialect === 'postgres'
     ? sql.ref(`${alias}.concurrency_limit`)

@@ -4,6 +4,7 @@ import type { HotCall } from './hot-call.js'
 import { hotCalls } from './planned-calls.js'
 import { explanations } from './planned-explanations.js'
 import { reads } from './planned-reads.js'
+import { stats } from './planned-stats.js'
 import { createDatabase, type PlanDatabase, type Tables } from './plan-database.js'
 import { type Access, explain } from './read-plan.js'
 import { record, undone } from './plan-recorder.js'
@@ -16,7 +17,7 @@ export function describePlans(tables: Tables): void {
     ['PostgreSQL', 'postgres'],
     ['SQLite', 'sqlite'],
   ] as const)(`${tables} on %s, with a neighbour’s 100,000 due runs`, (_, dialect) => {
-    const calls = [...hotCalls, ...reads, ...explanations].filter(
+    const calls = [...hotCalls, ...reads, ...explanations, ...stats].filter(
       (call) => call.tables === undefined || call.tables === tables,
     )
     let database: PlanDatabase
@@ -70,7 +71,7 @@ export function describePlans(tables: Tables): void {
       test.each(titled(calls))('%s', expectPlans)
 
       // `withPreparedStatements` has the server keep a plan that is made for any values.
-      const isPollOrClaim = ({ title }: HotCall): boolean => /^(?:get\w*Runs|claim)/.test(title)
+      const isPollOrClaim = ({ title }: HotCall): boolean => /^(?:get\w*Runs|claim|read\w*Stats|readNext)/.test(title)
       const polls = dialect === 'postgres' ? calls.filter(isPollOrClaim) : []
       test.each(titled(polls))('%s, prepared', async (_, call) => await expectPlansOf(call, true))
     })

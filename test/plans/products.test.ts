@@ -3,17 +3,21 @@ import {
   createFlowRuns,
   getScheduledFlowRuns,
   readFlowRuns,
+  readNextStartTime,
   readWorkPools,
   readWorkPoolSlotHolders,
+  readWorkPoolStats,
   readWorkQueues,
   readWorkQueueSlotHolders,
+  readWorkQueueStats,
   recordWorkQueuePolls,
   releaseStaleClaims,
 } from 'kysely-work-queues'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { factory, testId } from '../support/factory.js'
+import { testId } from '../support/factory.js'
 import { createDatabase, type Db, type PlanDatabase } from './plan-database.js'
 import { record, undone } from './plan-recorder.js'
+import { type ListedRows, seedLists } from './seed-lists.js'
 import { titled } from './titled.js'
 
 // What a call with a list reads must grow with the list and with the table, and not with their product. `npm run bench:products` has
@@ -22,67 +26,9 @@ import { titled } from './titled.js'
 const now = new Date('2035-01-01T12:00:00.000Z')
 const SIZE = 500
 
-interface World {
-  readonly size: number
-  readonly pool: string
-  readonly pools: readonly string[]
-  readonly queues: readonly string[]
-  readonly queuesOfPools: readonly string[]
-  readonly names: readonly string[]
-  readonly flows: readonly string[]
-  readonly historic: string
-}
-
-/** A pool of so many queues, each with a keyed due run and a PENDING one, as many pools, and a run with as many states. */
-async function seed(database: PlanDatabase, size: number): Promise<World> {
-  const make = factory(database)
-  const many = <T>(one: (n: number) => T): T[] => Array.from({ length: size }, (_, n) => one(n))
-  const pool = await make.pool()
-  const base = { type: 'process', base_job_template: {}, storage_configuration: {}, status: 'READY' }
-  const names = many((n) => `row ${n}`)
-  const pools = await make.rows(
-    'work_pool',
-    many((n) => ({ name: `row ${n}`, ...base })),
-  )
-  const queue = { description: '', status: 'READY' }
-  const queues = await make.rows(
-    'work_queue',
-    many((n) => ({ name: `row ${n}`, priority: n + 2, work_pool_id: pool, ...queue })),
-  )
-  const queuesOfPools = await make.rows(
-    'work_queue',
-    pools.map((work_pool_id) => ({ name: 'default', priority: 1, work_pool_id, ...queue })),
-  )
-  const flows = many((n) => testId(n, 77))
-  const due = { state_type: 'SCHEDULED', state_name: 'Scheduled', next_scheduled_start_time: new Date(0) }
-  await make.runs(
-    many((n) => ({ ...due, work_queue_id: queues[n] ?? '', flow_id: flows[n] ?? '', idempotency_key: `row ${n}` })),
-  )
-  await make.runs(queuesOfPools.map((work_queue_id) => ({ ...due, work_queue_id })))
-  const pending = { state_type: 'PENDING', state_name: 'Pending', state_timestamp: new Date(0) }
-  const claimed = await make.runs(queues.map((work_queue_id) => ({ ...pending, work_queue_id })))
-  const historic = await make.queue({ name: 'historic' })
-  const flow_run_id = await make.run({ work_queue_id: historic, state_type: 'RUNNING', state_name: 'Running' })
-  await make.rows(
-    'flow_run_state',
-    many((n) => ({
-      flow_run_id,
-      type: n === Math.floor(size / 2) ? 'SCHEDULED' : 'RUNNING',
-      name: 'state',
-      timestamp: new Date(n * 1000),
-    })),
-  )
-  // As everywhere, a run has a few states: were there those of one run only, all of them would be expected of each.
-  await make.rows(
-    'flow_run_state',
-    claimed.map((id) => ({ flow_run_id: id, type: 'PENDING', name: 'Pending', timestamp: new Date(0) })),
-  )
-  return { size, pool, pools, queues, queuesOfPools, names, flows, historic }
-}
-
 interface Call {
   readonly title: string
-  readonly call: (db: Db, world: World) => Promise<unknown>
+  readonly call: (db: Db, world: ListedRows) => Promise<unknown>
 }
 
 const calls: readonly Call[] = [
@@ -138,6 +84,23 @@ const calls: readonly Call[] = [
     call: (db, { historic }) => readWorkQueueSlotHolders(db, historic),
   },
   {
+    title: 'readWorkQueueStats of queues of one pool',
+    call: (db, { queues, pools, pool }) =>
+      readWorkQueueStats(db, { workQueueIds: queues, workPoolIds: [...pools, pool], now }),
+  },
+  {
+    title: 'readWorkQueueStats of queues of many pools',
+    call: (db, { queuesOfPools }) => readWorkQueueStats(db, { workQueueIds: queuesOfPools, now }),
+  },
+  {
+    title: 'readWorkPoolStats',
+    call: (db, { pools, pool }) => readWorkPoolStats(db, { workPoolIds: [...pools, pool], now }),
+  },
+  {
+    title: 'readNextStartTime of queues',
+    call: (db, { queuesOfPools, pools }) => readNextStartTime(db, { workQueueIds: queuesOfPools, workPoolIds: pools }),
+  },
+  {
     title: 'recordWorkQueuePolls',
     call: (db, { queues }) => recordWorkQueuePolls(db, { polledWorkQueueIds: queues, readyWorkQueueIds: queues }),
   },
@@ -148,13 +111,13 @@ const calls: readonly Call[] = [
 ]
 
 describe.each(['postgres', 'sqlite'] as const)('a list twice as long in a table twice as large, on %s', (dialect) => {
-  const worlds: { database: PlanDatabase; world: World }[] = []
+  const worlds: { database: PlanDatabase; world: ListedRows }[] = []
 
   beforeAll(async () => {
     for (const size of [SIZE, 2 * SIZE]) {
-      let world: World | undefined
+      let world: ListedRows | undefined
       const database = await createDatabase(dialect, 'our tables', async (filling) => {
-        world = await seed(filling, size)
+        world = await seedLists(filling, size)
       })
       if (world !== undefined) worlds.push({ database, world })
     }
@@ -243,6 +206,7 @@ async function rowsOnPostgres(trx: Db, query: CompiledQuery): Promise<number> {
 async function rowsOnSqlite(database: PlanDatabase, trx: Db, query: CompiledQuery): Promise<number> {
   const counting = query.sql
     .replaceAll('not queue.is_paused', 'visited(queue.id)')
+    .replaceAll('on pool.id = queue.work_pool_id', '$& and visited(pool.id)')
     .replaceAll(/keyed\.flow_id = /g, 'visited(keyed.id) and $&')
     .replaceAll(/(state|other|later)\.flow_run_id = run\.id/g, '$& and visited($1.id)')
   database.visits = 0

@@ -8,6 +8,9 @@ import {
   createWorkQueue,
   getRunsInWorkQueue,
   getScheduledFlowRuns,
+  readNextStartTime,
+  readWorkPoolStats,
+  readWorkQueueStats,
   readWorkQueueStatus,
   recordWorkerHeartbeat,
   releaseExpiredLeases,
@@ -56,6 +59,9 @@ const CALLS: Readonly<Record<string, (db: Db, world: World) => Promise<unknown>>
   'queue-slots': (db, { limitedQueue }) => countWorkQueueActiveSlots(db, [limitedQueue]),
   'pool-slots': (db, { limitedPool }) => countWorkPoolActiveSlots(db, [limitedPool]),
   'queue-status': (db, { queue }) => readWorkQueueStatus(db, queue),
+  'queue-stats': (db, { queue }) => readWorkQueueStats(db, { workQueueIds: [queue], now }),
+  'pool-stats': (db, { pool }) => readWorkPoolStats(db, { workPoolIds: [pool], now }),
+  'next-start-time': (db, { pool }) => readNextStartTime(db, { workPoolIds: [pool] }),
   'worker-heartbeat': (db, { pool }) => recordWorkerHeartbeat(db, pool, 'worker'),
 }
 

@@ -26,6 +26,7 @@ const layers: readonly { name: string; holds: RegExp; packages?: RegExp; only?: 
     'slots',
     'leases',
     'claims',
+    'stats',
     'upkeep',
     'explain',
     'events',

@@ -171,11 +171,15 @@ export const mixedCalls: Record<string, MixedCall> = {
   readLeases: (db, c) =>
     library.readLeases(db, { holder: c.maybe(c.name('worker')), workPoolIds: c.maybe([c.pool()]) }),
   takeEvents: (db, c) => library.takeEvents(db, { limit: c.below(20) }),
-  // Slots and explanations
+  // Slots, figures and explanations
   countWorkPoolActiveSlots: (db, c) => library.countWorkPoolActiveSlots(db, [c.pool(), c.pool()]),
   countWorkQueueActiveSlots: (db, c) => library.countWorkQueueActiveSlots(db, c.queues()),
   readWorkPoolSlotHolders: (db, c) => library.readWorkPoolSlotHolders(db, c.pool()),
   readWorkQueueSlotHolders: (db, c) => library.readWorkQueueSlotHolders(db, c.queue()),
+  readWorkQueueStats: (db, c) =>
+    library.readWorkQueueStats(db, { workQueueIds: c.maybe(c.queues()), cap: 1 + c.below(9) }),
+  readWorkPoolStats: (db, c) => library.readWorkPoolStats(db, { workPoolIds: c.maybe([c.pool()]) }),
+  readNextStartTime: (db, c) => library.readNextStartTime(db, { workPoolIds: c.maybe([c.pool()]) }),
   explainFlowRun: (db, c) => library.explainFlowRun(db, c.run()),
   explainWorkQueue: (db, c) => library.explainWorkQueue(db, c.queue()),
   // Workers and upkeep

@@ -74,7 +74,7 @@ function sessionFunctions(): string[] {
   return exports
     .filter(([, , folder = '']) => !['model', 'rules'].includes(folder))
     .flatMap(([, names = '']) => names.split(',').map((name) => name.trim()))
-    .filter((name) => name !== '' && !name.startsWith('type ') && name !== 'formatExplanation')
+    .filter((name) => name !== '' && !name.startsWith('type ') && !name.startsWith('format'))
 }
 
 /** The table of docs/production.md: a row names functions, then what they need of each table. */

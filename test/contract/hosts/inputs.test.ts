@@ -17,6 +17,7 @@ import { eventRefusals } from './inputs/event-side.js'
 import { poolSideRefusals } from './inputs/pool-side.js'
 import { poolAndRunRefusals } from './inputs/pools-and-runs.js'
 import type { Ids } from './inputs/refusals.js'
+import { statsRefusals } from './inputs/stats-options.js'
 import { workQueueRefusals } from './inputs/queue-side.js'
 
 const now = new Date('2035-01-01T12:00:00Z')

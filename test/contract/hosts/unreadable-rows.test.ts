@@ -14,10 +14,13 @@ import {
   readWorkers,
   readWorkPool,
   readWorkPools,
+  readNextStartTime,
   readWorkPoolSlotHolders,
+  readWorkPoolStats,
   readWorkQueue,
   readWorkQueues,
   readWorkQueueSlotHolders,
+  readWorkQueueStats,
   readWorkQueueStatus,
   recordWorkerHeartbeat,
   releaseStaleClaims,
@@ -168,10 +171,18 @@ describeOnDatabases(
       const { queue, run } = await make()
       await t.make.set('flow_run', run, { next_scheduled_start_time: 'yesterday' })
       await expect(explainWorkQueue(t.db, queue)).rejects.toMatchObject({ table: 'flow_run', id: run })
+      for (const call of [readWorkQueueStats, readWorkPoolStats, readNextStartTime]) {
+        const column = 'next_scheduled_start_time'
+        await expect(call(t.db)).rejects.toMatchObject({ code: 'UNREADABLE_ROW', table: 'flow_run', id: run, column })
+      }
+      await t.make.set('flow_run', run, { next_scheduled_start_time: null })
       await t.make.set('work_queue', queue, { last_polled: 'yesterday' })
       const named = { code: 'UNREADABLE_ROW', table: 'work_queue', id: queue }
       await expect(readWorkQueueStatus(t.db, queue)).rejects.toMatchObject({ ...named, column: 'last_polled' })
-      await t.make.set('work_queue', queue, { filter: '{' })
+      await expect(readWorkQueueStats(t.db)).rejects.toMatchObject({ ...named, column: 'last_polled' })
+      await t.make.set('work_queue', queue, { last_polled: null, filter: '{' })
+      await expect(readWorkQueueStats(t.db)).rejects.toMatchObject({ ...named, column: 'filter' })
+      await expect(readNextStartTime(t.db)).rejects.toMatchObject({ ...named, column: 'filter' })
       await expect(countWorkQueueActiveSlots(t.db, [queue])).rejects.toMatchObject({ ...named, column: 'filter' })
     })
 
