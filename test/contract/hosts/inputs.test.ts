@@ -56,27 +56,32 @@ describeOnDatabases(
     const isAt = (path: unknown, expected: string): boolean =>
       path === expected || (typeof path === 'string' && expected !== '' && path.startsWith(`${expected}.`))
 
-    test.each(Object.entries({ ...workQueueRefusals, ...poolAndRunRefusals, ...poolSideRefusals, ...eventRefusals }))(
-      '%s refuses what is not valid, names it, and asks nothing of the database',
-      async (_, refusals) => {
-        const ids = await makeRows()
-        const before = await allRows(t.database)
-        const wrong: object[] = []
-        for (const [path, [values, call]] of Object.entries(refusals)) {
-          const expected = path.replace('{queue}', ids.queue)
-          for (const value of values) {
-            t.database.statements.length = 0
-            const got = await outcome(() => call(t.db, value as never, ids))
-            const isRefused = Array.isArray(got) && got.length > 0 && got.every((at) => isAt(at, expected))
-            const statements = [...t.database.statements]
-            const spelled = inspect(value, { maxStringLength: 40 })
-            if (!isRefused || statements.length > 0) wrong.push({ expected, value: spelled, got, statements })
-          }
+    test.each(
+      Object.entries({
+        ...workQueueRefusals,
+        ...poolAndRunRefusals,
+        ...poolSideRefusals,
+        ...statsRefusals,
+        ...eventRefusals,
+      }),
+    )('%s refuses what is not valid, names it, and asks nothing of the database', async (_, refusals) => {
+      const ids = await makeRows()
+      const before = await allRows(t.database)
+      const wrong: object[] = []
+      for (const [path, [values, call]] of Object.entries(refusals)) {
+        const expected = path.replace('{queue}', ids.queue)
+        for (const value of values) {
+          t.database.statements.length = 0
+          const got = await outcome(() => call(t.db, value as never, ids))
+          const isRefused = Array.isArray(got) && got.length > 0 && got.every((at) => isAt(at, expected))
+          const statements = [...t.database.statements]
+          const spelled = inspect(value, { maxStringLength: 40 })
+          if (!isRefused || statements.length > 0) wrong.push({ expected, value: spelled, got, statements })
         }
-        expect(wrong).toEqual([])
-        expect(await allRows(t.database)).toEqual(before)
-      },
-    )
+      }
+      expect(wrong).toEqual([])
+      expect(await allRows(t.database)).toEqual(before)
+    })
 
     test('every problem is named, not only the first', async () => {
       const input = { name: 'a/b', priority: 0, concurrencyLimit: -1, filter: { tags: [1], more: 2 }, extra: true }
