@@ -141,7 +141,7 @@ function holding(executor: QueryExecutor, connection: DatabaseConnection): Kysel
 const UNUSED = { config: {}, dialect: {}, driver: {} } as Omit<KyselyProps, 'executor'>
 
 /** Takes SQLite's one write lock: any `update` does, also one of no row. */
-async function takeWriteLock({ db }: Scope): Promise<void> {
+export async function takeWriteLock({ db }: Pick<Scope, 'db'>): Promise<void> {
   await db
     .updateTable('work_pool')
     .set((eb) => ({ id: eb.ref('id') }))

@@ -70,7 +70,7 @@ export async function claimRunsInWorkQueue<DB extends RequiredTables>(
   const { limit = NO_LIMIT, scheduledBefore, recordPolls, now, ...forWhom } = check(optionsSchema, options)
   const claim = { limit, scheduledBefore, recordPolls, now, lease: leaseOf(forWhom) }
   return await open(session, async (scope) => {
-    if (claim.lease !== undefined) await requireTable(scope, 'flow_run_lease')
+    if (claim.lease !== undefined) await requireTable(scope, 'flow_run_lease', 'write')
     return scope.dialect === 'postgres'
       ? await claimOnPostgres(scope, workQueueId, claim)
       : await claimOnSqlite(scope, workQueueId, claim)

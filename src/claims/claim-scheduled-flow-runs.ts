@@ -81,7 +81,7 @@ export async function claimScheduledFlowRuns<DB extends RequiredTables>(
   const claim = { now, recordPolls, lease: leaseOf({ holder, leaseSeconds }) }
 
   return await open(session, async (scope) => {
-    if (claim.lease !== undefined) await requireTable(scope, 'flow_run_lease')
+    if (claim.lease !== undefined) await requireTable(scope, 'flow_run_lease', 'write')
     const isPostgres = scope.dialect === 'postgres'
     const isDueNow = isPostgres && scheduledBefore === undefined
     const dueAt = scheduledBefore === undefined && !isPostgres ? new Date() : (scheduledBefore ?? undefined)

@@ -67,7 +67,7 @@ export async function takeEvents<DB extends RequiredTables>(
 }
 
 async function take(scope: Scope, limit: number): Promise<WorkQueueEvent[]> {
-  await requireTable(scope, 'work_queue_event')
+  await requireTable(scope, 'work_queue_event', 'write')
   const build = scope.dialect === 'postgres' ? takenOnPostgres : takenOnSqlite
   const rows = await runStatement<Row>(scope, 'take-events', (parameter) => build(scope, parameter), { limit })
   return rows.toSorted((a, b) => Number(a.position) - Number(b.position)).map(toEvent)

@@ -51,7 +51,7 @@ export async function readLeases<DB extends RequiredTables>(
 ): Promise<FlowRunLease[]> {
   const { holder, workQueueIds, workPoolIds, ...range } = check(optionsSchema, options)
   return await open(session, async (scope) => {
-    await requireTable(scope, 'flow_run_lease')
+    await requireTable(scope, 'flow_run_lease', 'read')
     const { db, dialect, tables } = scope
     const conditions: Condition[] = [leaseHolds(scope)]
     if (holder !== undefined) conditions.push(sql`lease.holder = ${holder}`)

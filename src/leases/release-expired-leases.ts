@@ -58,7 +58,7 @@ export async function releaseExpiredLeases<DB extends RequiredTables>(
 ): Promise<FlowRun[]> {
   const { runningTo, limit, maxReleases, now } = check(optionsSchema, options)
   return await open(session, async (scope) => {
-    await requireTable(scope, 'flow_run_lease')
+    await requireTable(scope, 'flow_run_lease', 'write')
     return await atomically(scope, async (inside) => {
       const met = await meetExpiredLeases(inside, limit, now)
       if (met.length === 0) return []

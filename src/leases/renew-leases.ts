@@ -66,7 +66,7 @@ export async function renewLeases<DB extends RequiredTables>(
   const name = check(holderSchema, holder, 'holder')
   const { leaseSeconds, flowRunIds, now } = check(optionsSchema, options)
   return await open(session, async (scope) => {
-    await requireTable(scope, 'flow_run_lease')
+    await requireTable(scope, 'flow_run_lease', 'write')
     const renewal = { holder: name, leaseSeconds, flowRunIds, now }
     const rows = scope.dialect === 'postgres' ? await onPostgres(scope, renewal) : await onSqlite(scope, renewal)
     const held = rows.map(({ flowRunId }) => flowRunId)

@@ -1,7 +1,7 @@
 import { type DialectAdapter, sql } from 'kysely'
 import { MissingTableError } from '../errors.js'
 import type { AllTables, WorkQueueTables } from '../model/tables.js'
-import type { Scope } from '../session.js'
+import { type Scope, takeWriteLock } from '../session.js'
 
 /** The tables that a database may lack, each with the migration that makes it. */
 const MIGRATIONS: Readonly<Record<OptionalTable, string>> = {
@@ -20,14 +20,18 @@ const seen = new WeakMap<DialectAdapter, Set<string>>()
 /** For a host with a schema for each of its tenants: begun anew at this size. */
 const MOST_SEEN = 10_000
 
+/** Whether the call goes on to write: a transaction of the caller's on SQLite has to begin with that. */
+type Purpose = 'read' | 'write'
+
 /** Whether the table is there. */
-export async function hasTable(scope: Scope, table: OptionalTable): Promise<boolean> {
+export async function hasTable(scope: Scope, table: OptionalTable, purpose: Purpose): Promise<boolean> {
   const { db, schema } = scope
   const { adapter } = db.getExecutor()
   let tables = seen.get(adapter)
   if (tables === undefined) seen.set(adapter, (tables = new Set()))
   const key = schema === undefined ? table : `${schema} ${table}`
   if (tables.has(key)) return true
+  if (purpose === 'write' && scope.dialect === 'sqlite' && scope.isTransaction) await takeWriteLock(scope)
   const isThere = await askFor(scope, table)
   if (tables.size >= MOST_SEEN) tables.clear()
   if (isThere) tables.add(key)
@@ -39,8 +43,8 @@ export async function hasTable(scope: Scope, table: OptionalTable): Promise<bool
  *
  * @throws {MissingTableError} when it is not.
  */
-export async function requireTable(scope: Scope, table: OptionalTable): Promise<void> {
-  if (!(await hasTable(scope, table))) throw new MissingTableError(table, MIGRATIONS[table])
+export async function requireTable(scope: Scope, table: OptionalTable, purpose: Purpose): Promise<void> {
+  if (!(await hasTable(scope, table, purpose))) throw new MissingTableError(table, MIGRATIONS[table])
 }
 
 async function askFor({ db, dialect, schema }: Scope, table: OptionalTable): Promise<boolean> {

@@ -27,7 +27,7 @@ export async function pruneOnSqlite(scope: Scope, pruning: Pruning): Promise<str
     const deleted = new Set(rows.map(({ id }) => id))
     const gone = ids.filter((id) => deleted.has(id))
     await sql`delete from ${tables.flow_run_state} where ${hasAnyId('flow_run_id', gone, dialect)}`.execute(db)
-    if (await hasTable(inside, 'flow_run_lease')) {
+    if (await hasTable(inside, 'flow_run_lease', 'write')) {
       await sql`delete from ${tables.flow_run_lease} where ${hasAnyId('flow_run_id', gone, dialect)}`.execute(db)
     }
     return gone

@@ -135,7 +135,7 @@ export async function allRows({ plain: db }: Pick<TestDatabase, 'plain'>): Promi
   const optional = { flow_run_lease: 'flow_run_id', work_queue_event: 'position' }
   for (const [table, order] of Object.entries(optional)) {
     // Prefect's own tables have neither. A statement that fails would end the transaction that is looked into.
-    const isThere = await open(db, (scope) => requireTable(scope, table as OptionalTable)).then(
+    const isThere = await open(db, (scope) => requireTable(scope, table as OptionalTable, 'read')).then(
       () => true,
       () => false,
     )
