@@ -89,8 +89,9 @@ async function runSoak(
     runs,
     claimers: CLAIMERS,
     kills: Math.ceil(runs / 1000),
+    freezes: Math.ceil(runs / 1000),
     seed: SEED,
-    staleAfterMilliseconds: 3000,
+    leaseSeconds: 2,
     onProgress: (ended) => {
       if (ended - told < runs / 10) return
       told = ended
@@ -99,8 +100,10 @@ async function runSoak(
   })
 }
 
-function isKept({ claims, overshoots, claimedTwice, lost, deadlocks, errors }: SoakResult): boolean {
-  return claims >= runs && overshoots + claimedTwice + lost + deadlocks + errors.length === 0
+function isKept(result: SoakResult): boolean {
+  const { overshoots, claimedTwice, lost, held, afterTheEnd, lateWrites, deadlocks, errors } = result
+  const faults = overshoots + claimedTwice + lost + held + afterTheEnd + lateWrites + deadlocks + errors.length
+  return result.claims >= runs && faults === 0
 }
 
 function isClean({ deadlocks, errors, wrong }: MixResult): boolean {
@@ -114,10 +117,13 @@ function claimRow(name: string, result: SoakResult): string {
     result.overshoots,
     result.claimedTwice,
     result.lost,
+    result.held,
+    result.afterTheEnd,
+    `${result.lateWrites} of ${result.lateWrites + result.refused}`,
     most(result.recorded),
     most(result.observed),
     result.looks,
-    result.kills,
+    `${result.kills} / ${result.freezes}`,
     `${result.released} / ${result.crashed}`,
     result.conflicts,
     result.deadlocks,
@@ -149,12 +155,13 @@ ${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GB, ${proce
 ## Claimers in processes of their own
 
 Four claimers claim, start and end ${runs.toLocaleString('en-US')} runs of a pool of limit 7 with queues of the limits 3 and 5 and one without, and of a pool
-without limits; on all four databases at the same time. One after the other kills itself with SIGKILL at a random statement and is replaced; what it had claimed is given back
-by \`releaseStaleClaims\`, what it had started is ended. The most active runs are told twice, under the limits 7 / 3 / 5: by the history of
+without limits; on all four databases at the same time. One after the other kills itself with SIGKILL at a random statement and is replaced;
+others are frozen (SIGSTOP), go on when their leases have expired (SIGCONT), and write on. They claim with leases of 2 seconds; what expires is
+given back or ended by \`releaseExpiredLeases\`. The most active runs are told twice, under the limits 7 / 3 / 5: by the history of
 all states, and by an observer that counts the active runs over and over.
 
-| database | claims | overshoots | claimed twice | lost | most active, by the history | most active, as observed | looks | killed | given back / ended | conflicts, tried again | deadlocks | time |
-| --- | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: |
+| database | claims | overshoots | claimed twice | lost | slots held in the end | ended runs changed | late writes let in | most active, by the history | most active, as observed | looks | killed / frozen | given back / ended | conflicts, tried again | deadlocks | time |
+| --- | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: |
 ${claimRows.join('\n')}
 
 ## The mix of all functions

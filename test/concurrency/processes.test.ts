@@ -4,19 +4,19 @@ import { urlOf } from '../support/database-url.js'
 import type { IsolationLevel } from './processes/claimers.js'
 import { soak } from './processes/soak.js'
 
-// Claimers as real processes, some of them killed with SIGKILL at a random statement, and an observer that counts the active runs
+// Claimers as real processes, some of them killed with SIGKILL at a random statement, some frozen past their leases, and an observer that counts the active runs
 // by itself. The long version is bench/claims-soak.ts (`npm run soak`).
 
 describe('claimers in processes of their own', { timeout: 120_000 }, () => {
   test.each(['read committed', 'repeatable read', 'serializable'] as const)(
-    'give each run to one claimer and keep every limit on PostgreSQL at %s, also when some are killed',
+    'give each run to one claimer and keep every limit on PostgreSQL at %s, also when some are killed or frozen',
     async (isolation) => {
       await using database = await postgres.create()
       await expectKept(database, isolation)
     },
   )
 
-  test('give each run to one claimer and keep every limit on a SQLite file, also when some are killed', async () => {
+  test('give each run to one claimer and keep every limit on a SQLite file, also when some are killed or frozen', async () => {
     await using database = await sqliteFile.create()
     await expectKept(database, undefined)
   })
@@ -31,11 +31,13 @@ async function expectKept(database: TestDatabase, isolation: IsolationLevel | un
     runs: 100,
     claimers: 4,
     kills: 2,
+    freezes: 1,
     seed: 20_261_124,
-    staleAfterMilliseconds: 300,
+    leaseSeconds: 1,
   })
   expect(result.errors).toEqual([])
-  expect(result).toMatchObject({ overshoots: 0, claimedTwice: 0, lost: 0, deadlocks: 0, kills: 2 })
+  expect(result).toMatchObject({ overshoots: 0, claimedTwice: 0, lost: 0, deadlocks: 0, kills: 2, freezes: 1 })
+  expect(result).toMatchObject({ held: 0, afterTheEnd: 0, lateWrites: 0 })
   expect(result.claims).toBeGreaterThanOrEqual(100)
   // Nothing would be shown if the limits had never been reached, or nobody had looked.
   expect(result.recorded['three']).toBe(3)

@@ -73,17 +73,35 @@ export interface Audit {
   released: number
   /** Runs that entered PENDING from anything but SCHEDULED. */
   claimedTwice: number
+  /** Runs that entered CRASHED or CANCELLED, which only a release does here. */
+  crashed: number
+  /** States that runs entered after they had ended. */
+  afterTheEnd: number
+  /** States that a claimer put a run in which was another's by then, or nobody's. */
+  lateWrites: number
   /** The most runs that were active at one time, by the limit's name. */
   readonly most: Record<string, number>
   /** The states that claims put runs in, by id. */
   readonly pending: ReadonlySet<string>
 }
 
-/** Goes through the history, and so sees every moment that the observer may have missed. */
-export function audit(history: readonly HistoryState[], limits: readonly Limit[]): Audit {
+const ENDED = ['COMPLETED', 'FAILED', 'CANCELLED', 'CRASHED']
+
+/**
+ * Goes through the history, and so sees every moment that the observer may have missed.
+ *
+ * @param writers - Who put a run in a state, by the state's id, as the claimers have noted it.
+ */
+export function audit(
+  history: readonly HistoryState[],
+  limits: readonly Limit[],
+  writers: ReadonlyMap<string, string>,
+): Audit {
   const most: Record<string, number> = Object.fromEntries(limits.map(({ name }) => [name, 0]))
   const pending = new Set<string>()
-  const result = { claims: 0, released: 0, claimedTwice: 0, most, pending }
+  const result = { claims: 0, released: 0, claimedTwice: 0, crashed: 0, afterTheEnd: 0, lateWrites: 0, most, pending }
+  /** Whose each run is. A claimer that was killed may have noted nothing. */
+  const owners = new Map<string, string | undefined>()
   const current = new Map<string, string>()
   const changes: { time: string; change: number; queue: string }[] = []
   for (const { id, run, queue, type, time } of history) {
@@ -95,6 +113,12 @@ export function audit(history: readonly HistoryState[], limits: readonly Limit[]
       if (before !== 'SCHEDULED') result.claimedTwice++
     }
     if (type === 'SCHEDULED' && before === 'PENDING') result.released++
+    if (type === 'CRASHED' || type === 'CANCELLED') result.crashed++
+    if (ENDED.includes(before ?? '')) result.afterTheEnd++
+    const writer = writers.get(id)
+    if (type === 'PENDING') owners.set(run, writer)
+    else if (writer !== undefined && owners.get(run) !== undefined && owners.get(run) !== writer) result.lateWrites++
+    else if (writer !== undefined && before === 'SCHEDULED') result.lateWrites++
     const change = Number(ACTIVE.includes(type)) - Number(ACTIVE.includes(before ?? ''))
     if (change !== 0) changes.push({ time: time.slice(0, 23), change, queue })
   }

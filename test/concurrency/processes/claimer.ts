@@ -7,6 +7,8 @@ import {
   claimRunsInWorkQueue,
   claimScheduledFlowRuns,
   type FlowRun,
+  FlowRunStateConflictError,
+  renewLeases,
   setFlowRunState,
   type StateType,
   type WorkQueueTables,
@@ -16,18 +18,20 @@ import { randomBelow } from '../../support/random-below.js'
 import { isDeadlock, isRetryable } from '../conflicts.js'
 import type { ClaimerCounts, ClaimerSettings } from './claimers.js'
 
-// A claimer as a process of its own: is told to go, claims runs, starts them and finishes them, until it is told to stop or kills
-// itself. It notes each run that a claim gave it, with the state that the claim put it in.
+// A claimer as a process of its own: is told to go, claims runs in its name, starts them and finishes them, until it is told to stop,
+// kills itself, or is frozen for a while. It notes each run that a claim gave it, with the state that the claim put it in, and each
+// state that it put a run in.
 
-const { url, isolation, workPoolIds, workQueueIds, journal, seed, death } = JSON.parse(
+const { url, isolation, workPoolIds, workQueueIds, journal, seed, death, holder, leaseSeconds } = JSON.parse(
   process.argv[2] ?? '',
 ) as ClaimerSettings
 const below = randomBelow(seed)
 const notes = openSync(journal, 'a')
+const lease = { holder, leaseSeconds }
 
 let statements = 0
 let hasClaimed = false
-const counts: ClaimerCounts = { conflicts: 0, deadlocks: 0 }
+const counts: ClaimerCounts = { conflicts: 0, deadlocks: 0, refused: 0 }
 const db = new Kysely<WorkQueueTables>({
   dialect:
     isolation === undefined
@@ -50,7 +54,7 @@ process.on('message', () => stop.abort())
 while (!stop.signal.aborted) {
   const claimed = await retrying(claim)
   hasClaimed ||= claimed.length > 0
-  for (const run of claimed) writeSync(notes, `${run.id} ${run.stateId}\n`)
+  for (const run of claimed) note('claimed', run)
   for (const run of claimed) await work(run)
   // better-sqlite3 never waits, and messages are read only while something does.
   await setTimeout(claimed.length === 0 ? below(50) : 0)
@@ -66,12 +70,16 @@ async function claim(): Promise<FlowRun[]> {
   const workQueueId = workQueueIds[below(workQueueIds.length)] ?? ''
   const take = async (session: Kysely<WorkQueueTables>): Promise<FlowRun[]> =>
     byQueue
-      ? (await claimRunsInWorkQueue(session, workQueueId, { limit, scheduledBefore: null })).runs
-      : (await claimScheduledFlowRuns(session, { workPoolIds, limit, scheduledBefore: null })).map(
+      ? (await claimRunsInWorkQueue(session, workQueueId, { limit, scheduledBefore: null, ...lease })).runs
+      : (await claimScheduledFlowRuns(session, { workPoolIds, limit, scheduledBefore: null, ...lease })).map(
           ({ flowRun }) => flowRun,
         )
   const isOwn = isolation === undefined || isolation === 'read committed'
   return isOwn && below(2) === 0 ? await take(db) : await inTransaction(take)
+}
+
+function note(what: 'claimed' | 'entered', run: FlowRun): void {
+  writeSync(notes, `${what} ${run.id} ${run.stateId}\n`)
 }
 
 /** Ends the run, unless it was given back meanwhile; sometimes starts it before, and sometimes cancels it in between. */
@@ -83,20 +91,21 @@ async function work(claimed: FlowRun): Promise<void> {
   if (run !== undefined) await enter(run, below(5) === 0 ? 'FAILED' : 'COMPLETED')
 }
 
-/** Moves a run on if it is still in the state that this claimer knows: what a host does that releases stale claims. */
+/** Moves a run on if it is still in the state that this claimer knows. */
 async function enter(run: FlowRun, type: StateType): Promise<FlowRun | undefined> {
-  return await retrying(() =>
-    inTransaction(async (trx) => {
-      const [held] = await trx
-        .updateTable('flow_run')
-        .set((eb) => ({ state_id: eb.ref('state_id') }))
-        .where('id', '=', run.id)
-        .where('state_id', '=', run.stateId)
-        .returning('id')
-        .execute()
-      return held === undefined ? undefined : await setFlowRunState(trx, run.id, { type })
-    }),
-  )
+  const change = async (session: Kysely<WorkQueueTables>): Promise<FlowRun> =>
+    await setFlowRunState(session, run.id, { type }, { expectedStateId: run.stateId ?? undefined })
+  if (below(4) === 0) await retrying(async () => await renewLeases(db, holder, { leaseSeconds }))
+  const isOwn = isolation === undefined || isolation === 'read committed'
+  try {
+    const entered = await retrying(async () => await (isOwn ? change(db) : inTransaction(change)))
+    note('entered', entered)
+    return entered
+  } catch (error) {
+    if (!(error instanceof FlowRunStateConflictError)) throw error
+    counts.refused++
+    return undefined
+  }
 }
 
 async function inTransaction<T>(run: (trx: Transaction<WorkQueueTables>) => Promise<T>): Promise<T> {

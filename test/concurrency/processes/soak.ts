@@ -2,14 +2,12 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { subMilliseconds } from 'date-fns'
-import { type Kysely, sql } from 'kysely'
+import { type Kysely, type RawBuilder, sql } from 'kysely'
 import {
   createFlowRuns,
   createWorkPool,
   createWorkQueue,
-  releaseStaleClaims,
-  setFlowRunState,
+  releaseExpiredLeases,
   type WorkQueueTables,
 } from 'kysely-work-queues'
 import { isRetryable } from '../conflicts.js'
@@ -27,12 +25,11 @@ interface SoakDatabase {
 }
 
 /** What a soak is asked to do. */
-export interface SoakOptions extends SoakDatabase, Pick<ClaimersOptions, 'claimers' | 'kills' | 'seed'> {
+export interface SoakOptions
+  extends SoakDatabase, Pick<ClaimersOptions, 'claimers' | 'kills' | 'freezes' | 'seed' | 'leaseSeconds'> {
   /** `undefined` on SQLite. */
   readonly isolation: IsolationLevel | undefined
   readonly runs: number
-  /** For how long a claimer may be silent before its runs are taken from it. */
-  readonly staleAfterMilliseconds: number
   readonly onProgress?: (ended: number) => void
 }
 
@@ -47,11 +44,20 @@ export interface SoakResult {
   claimedTwice: number
   /** Runs that did not end. */
   lost: number
-  /** Claims that were given back since nobody took them up. */
+  /** Claims whose leases expired before the runs were started: given back. */
   released: number
-  /** Runs that were taken from claimers that had started them. */
+  /** Runs whose leases expired after they were started: ended. */
   crashed: number
+  /** Slots that are held in the end. */
+  held: number
+  /** Ended runs that a release, or anybody, changed. */
+  afterTheEnd: number
+  /** States that a claimer wrote though the run was not its own any more. */
+  lateWrites: number
+  /** Late writes that were refused. */
+  refused: number
   kills: number
+  freezes: number
   conflicts: number
   deadlocks: number
   errors: string[]
@@ -69,24 +75,28 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
   const claimers = new Claimers({ ...options, ...places, directory, script: bundle.script })
   const end = new AbortController()
   const watching = observe(observer, limits, end.signal)
-  let crashed = 0
+  const freezing = freezeSome(claimers, options.freezes, end.signal)
+  const isDone = (): boolean => left === 0 && claimers.kills >= options.kills && claimers.freezes >= options.freezes
   let left = runs
-  while ((left > 0 || claimers.kills < options.kills) && claimers.errors.length === 0) {
+  while (!isDone() && claimers.errors.length === 0) {
     await setTimeout(100)
-    crashed += await recover(db, options.staleAfterMilliseconds)
-    left = await countUnfinished(observer)
+    await retrying(() => releaseExpiredLeases(db))
+    left = await countRuns(observer, sql`state_type not in ('COMPLETED', 'FAILED', 'CANCELLED', 'CRASHED')`)
     options.onProgress?.(runs - left)
   }
   end.abort()
+  await freezing
   const observed = await watching
   await claimers.stop()
 
-  const history = audit(await readHistory(observer, options.isolation !== undefined), limits)
   const journals = claimers.readJournals()
+  const writers = new Map(journals.map(({ state, holder }) => [state, holder]))
+  const history = audit(await readHistory(observer, options.isolation !== undefined), limits, writers)
   rmSync(directory, { recursive: true, force: true })
+  const claimed = journals.filter(({ what }) => what === 'claimed')
   const exceeded = (most: Record<string, number>): Limit[] =>
     limits.filter(({ name, limit }) => (most[name] ?? 0) > limit)
-  const given = new Set(journals.map(({ state }) => state))
+  const given = new Set(claimed.map(({ state }) => state))
   return {
     claims: history.claims,
     observed: observed.most,
@@ -95,11 +105,15 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
     overshoots: exceeded(observed.most).length + exceeded(history.most).length,
     // Given to two claimers, or to one by a claim that did not hold.
     claimedTwice:
-      history.claimedTwice + journals.length - given.size + [...given].filter((id) => !history.pending.has(id)).length,
-    lost: left + runs - (await countRuns(observer)),
+      history.claimedTwice + claimed.length - given.size + [...given].filter((id) => !history.pending.has(id)).length,
+    lost: left + runs - (await countRuns(observer, sql`true`)),
     released: history.released,
-    crashed,
+    crashed: history.crashed,
+    held: await countRuns(observer, sql`state_type in ('PENDING', 'RUNNING', 'CANCELLING')`),
+    afterTheEnd: history.afterTheEnd,
+    lateWrites: history.lateWrites,
     kills: claimers.kills,
+    freezes: claimers.freezes,
     ...claimers.counts,
     errors: claimers.errors,
     seconds: (performance.now() - started) / 1000,
@@ -132,29 +146,13 @@ async function arrange(
   }
 }
 
-/** What a host does about dead claimers: gives back what they had not started, and ends what they had. Returns how many it ended. */
-async function recover(db: Kysely<WorkQueueTables>, staleAfterMilliseconds: number): Promise<number> {
-  const before = subMilliseconds(new Date(), staleAfterMilliseconds)
-  await retrying(() => releaseStaleClaims(db, { pendingBefore: before }))
-  const { rows } = await sql<{ id: string; state: string; since: string | Date }>`
-    select id, state_id as state, state_timestamp as since from flow_run where state_type in ('RUNNING', 'CANCELLING')
-  `.execute(db)
-  let ended = 0
-  for (const { id, state, since } of rows) {
-    if (new Date(typeof since === 'string' ? `${since}Z` : since) >= before) continue
-    const isEnded = await retrying(() =>
-      db.transaction().execute(async (trx) => {
-        const held =
-          await sql`update flow_run set state_id = state_id where id = ${id} and state_id = ${state} returning id`.execute(
-            trx,
-          )
-        if (held.rows.length > 0) await setFlowRunState(trx, id, { type: 'CRASHED' })
-        return held.rows.length > 0
-      }),
-    )
-    if (isEnded) ended++
+/** Freezes one claimer after the other, so many times. */
+async function freezeSome(claimers: Claimers, times: number, signal: AbortSignal): Promise<void> {
+  while (claimers.freezes < times && !signal.aborted) {
+    await setTimeout(200)
+    // The first has to be dead: until then it has all to itself.
+    if (claimers.kills > 0) await claimers.freeze()
   }
-  return ended
 }
 
 async function retrying<T>(attempt: () => Promise<T>): Promise<T> {
@@ -167,14 +165,9 @@ async function retrying<T>(attempt: () => Promise<T>): Promise<T> {
   }
 }
 
-async function countUnfinished(db: Kysely<WorkQueueTables>): Promise<number> {
-  const { rows } = await sql<{ left: number }>`
-    select cast(count(*) as integer) as "left" from flow_run where state_type not in ('COMPLETED', 'FAILED', 'CRASHED')
+async function countRuns(db: Kysely<WorkQueueTables>, condition: RawBuilder<unknown>): Promise<number> {
+  const { rows } = await sql<{ runs: number }>`
+    select cast(count(*) as integer) as runs from flow_run where ${condition}
   `.execute(db)
-  return rows[0]?.left ?? 0
-}
-
-async function countRuns(db: Kysely<WorkQueueTables>): Promise<number> {
-  const { rows } = await sql<{ runs: number }>`select cast(count(*) as integer) as runs from flow_run`.execute(db)
   return rows[0]?.runs ?? 0
 }
