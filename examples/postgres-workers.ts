@@ -1,11 +1,12 @@
-// Four worker processes claim from one pool over PostgreSQL, at different isolation levels. One dies with what it has claimed. The
-// limits are kept all the time, every run is completed once, and what the dead worker held is given back.
+// Five worker processes claim from one pool over PostgreSQL, at different isolation levels. One is killed and one frozen while they run
+// something. The limits are kept all the time, every run is completed once, and what both held is given back when their leases have
+// expired. The frozen one wakes up, and can no longer end the run that is another's by now.
 // Run it with `npm run example examples/postgres-workers.ts`.
 
 import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { subSeconds } from 'date-fns'
 import { Kysely, Migrator, PostgresDialect, sql } from 'kysely'
 import {
   countFlowRuns,
@@ -15,7 +16,7 @@ import {
   type FlowRun,
   markWorkersOffline,
   readWorkers,
-  releaseStaleClaims,
+  releaseExpiredLeases,
   type WorkQueueTables,
 } from 'kysely-work-queues'
 import { migrations } from 'kysely-work-queues/migrations'
@@ -26,6 +27,8 @@ import { createDatabase } from './support/database.js'
 const RUNS = 40
 const POOL_LIMIT = 4
 const URGENT_LIMIT = 2
+// Short, so that the example is. In earnest it would be a minute.
+const LEASE_SECONDS = 1
 
 await using database = await createDatabase()
 await using db = new Kysely<WorkQueueTables>({
@@ -45,58 +48,89 @@ await createFlowRuns(
     nextScheduledStartTime: new Date(),
   })),
 )
-say(`${RUNS} runs for 4 workers; the pool's limit is ${POOL_LIMIT}, that of its queue "urgent" is ${URGENT_LIMIT}`)
+say(`${RUNS} runs for 5 workers; the pool's limit is ${POOL_LIMIT}, that of its queue "urgent" is ${URGENT_LIMIT}`)
 
-const reports = new Map<string, Report>()
-const workers = (['read committed', 'repeatable read', 'serializable', 'read committed'] as const).map((isolation, n) =>
-  start({ url: database.url, workPoolId: pool.id, name: `worker-${n + 1}`, isolation, diesAfterFirstClaim: n === 3 }),
-)
+interface Worker {
+  readonly process: ChildProcess
+  readonly fate: Settings['fate']
+  readonly ended: Promise<unknown>
+  report?: Extract<Report, { kind: 'end' }>
+}
+
+let lastMishap = 0
+const workers = new Map<string, Worker>()
+for (const [isolation, fate] of [
+  ['read committed', 'none'],
+  ['repeatable read', 'none'],
+  ['serializable', 'none'],
+  ['read committed', 'killed'],
+  ['read committed', 'frozen'],
+] as const) {
+  const name = `worker-${workers.size + 1}`
+  workers.set(
+    name,
+    start({ url: database.url, workPoolId: pool.id, name, isolation, leaseSeconds: LEASE_SECONDS, fate }),
+  )
+}
 
 // What a host does on a timer meanwhile, and a look at the slots with a query of our own.
-const most = { pool: 0, urgent: 0 }
-const givenBack: FlowRun[] = []
+const slots = { now: 0, mostInPool: 0, mostInUrgent: 0 }
+const released: FlowRun[] = []
+let lastRelease = 0
 while ((await countFlowRuns(db, { filter: { stateType: { any: ['COMPLETED'] } } })) < RUNS) {
   await watchSlots()
-  // Nobody here takes five seconds from a claim to the start. In earnest it would be minutes.
-  givenBack.push(...(await releaseStaleClaims(db, { pendingBefore: subSeconds(new Date(), 5) })))
+  // These runs may be run again from their start: otherwise leave `runningTo` out, and they become CRASHED.
+  const expired = await releaseExpiredLeases(db, { runningTo: 'SCHEDULED' })
+  if (expired.length > 0) lastRelease = Date.now()
+  released.push(...expired)
   await setTimeout(20)
 }
-for (const worker of workers) if (worker.connected) worker.send('stop')
-await Promise.all(workers.map((worker) => exitOf(worker)))
+for (const { process, fate } of workers.values()) {
+  if (fate === 'frozen') process.kill('SIGCONT')
+  if (process.connected) process.send('stop')
+}
+await Promise.all([...workers.values()].map(({ ended }) => ended))
 // Workers said that they send a heartbeat each second. In earnest this too is on the timer.
 await markWorkersOffline(db, { now: new Date(Date.now() + 3500) })
 
-for (const [name, { isolation, completed, retries }] of reports) {
-  say(`${name} (${isolation}) completed ${completed} runs and retried ${retries} times`)
+for (const [name, { report, fate }] of workers) {
+  if (report === undefined) say(`${name} was ${fate}`)
+  else say(`${name} (${report.isolation}) completed ${report.completed} runs and retried ${report.retries} times`)
 }
-const died = workers.filter(({ signalCode }) => signalCode !== null).length
-say(`workers that died: ${died}; claims given back: ${givenBack.length}`)
-say(`most active at once: ${most.pool} in the pool, ${most.urgent} in "urgent"`)
+const frozen = [...workers.values()].find(({ fate }) => fate === 'frozen')
+say(`leases that expired and were released: ${released.length}; late writes refused: ${frozen?.report?.refused}`)
+say(`the last was released ${lastRelease - lastMishap} ms after the last mishap; a lease is ${1000 * LEASE_SECONDS} ms`)
+say(`most active at once: ${slots.mostInPool} in the pool, ${slots.mostInUrgent} in "urgent"`)
 const { rows } = await sql<{ runs: number; times: number }>`
-  select count(distinct flow_run_id)::int as runs, count(*)::int as times from flow_run_state where type = 'RUNNING'
+  select count(distinct flow_run_id)::int as runs, count(*)::int as times from flow_run_state where type = 'COMPLETED'
 `.execute(db)
-say(`runs started: ${rows[0]?.runs}, in all ${rows[0]?.times} times`)
-say(`workers online in the end: ${(await readWorkers(db, pool.id, { status: 'ONLINE' })).length}`)
+say(`runs completed: ${rows[0]?.runs}, in all ${rows[0]?.times} times`)
+await watchSlots()
+say(
+  `slots held in the end: ${slots.now}; workers online: ${(await readWorkers(db, pool.id, { status: 'ONLINE' })).length}`,
+)
 
 async function watchSlots(): Promise<void> {
   const { rows } = await sql<{ pool: number; urgent: number }>`
     select count(*)::int as pool, (count(*) filter (where work_queue_id = ${urgent.id}))::int as urgent
     from flow_run where state_type in ('PENDING', 'RUNNING', 'CANCELLING')
   `.execute(db)
-  most.pool = Math.max(most.pool, rows[0]?.pool ?? 0)
-  most.urgent = Math.max(most.urgent, rows[0]?.urgent ?? 0)
+  slots.now = rows[0]?.pool ?? 0
+  slots.mostInPool = Math.max(slots.mostInPool, slots.now)
+  slots.mostInUrgent = Math.max(slots.mostInUrgent, rows[0]?.urgent ?? 0)
 }
 
-function start(settings: Settings): ChildProcess {
-  const worker = fork(fileURLToPath(new URL('postgres-workers.worker.ts', import.meta.url)), [JSON.stringify(settings)])
-  worker.on('message', (report: Report) => reports.set(settings.name, report))
+function start(settings: Settings): Worker {
+  const process = fork(fileURLToPath(new URL('postgres-workers.worker.ts', import.meta.url)), [
+    JSON.stringify(settings),
+  ])
+  const worker: Worker = { process, fate: settings.fate, ended: once(process, 'exit') }
+  process.on('message', (report: Report) => {
+    if (report.kind === 'end') worker.report = report
+    else worker.process.kill(settings.fate === 'killed' ? 'SIGKILL' : 'SIGSTOP')
+    if (report.kind === 'running') lastMishap = Date.now()
+  })
   return worker
-}
-
-async function exitOf(worker: ChildProcess): Promise<void> {
-  if (worker.exitCode === null && worker.signalCode === null) {
-    await new Promise((resolve) => worker.once('exit', resolve))
-  }
 }
 
 function say(line: string): void {
