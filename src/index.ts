@@ -78,7 +78,8 @@ export { markWorkPoolsNotReady } from './upkeep/mark-work-pools-not-ready.js'
 export { markWorkQueuesNotReady, type MarkWorkQueuesNotReadyOptions } from './upkeep/mark-work-queues-not-ready.js'
 export { pruneFlowRuns, type PruneFlowRunsOptions } from './upkeep/prune-flow-runs.js'
 export { pruneWorkers, type PruneWorkersOptions } from './upkeep/prune-workers.js'
-export { runUpkeep, type RunUpkeepOptions, type Upkeep, type UpkeepFunction } from './upkeep/run-upkeep.js'
+export { runUpkeep, type Upkeep } from './upkeep/run-upkeep.js'
+export type { RunUpkeepOptions, UpkeepFunction } from './upkeep/upkeep-options.js'
 export type { TerminalStateType } from './sql/ended-runs.js'
 
 // Events

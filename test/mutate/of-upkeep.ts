@@ -56,7 +56,7 @@ export const ofUpkeep: readonly Mutation[] = [
     find: 'if (scope.isTransaction) throw error',
     replace: '',
     fails:
-      'test/contract/run-upkeep.test.ts > on SQLite file in WAL mode > throws the first at once in the host’s transaction',
+      'test/contract/upkeep-failures.test.ts > on SQLite file in WAL mode > throws the first at once in the host’s transaction',
   },
   {
     file: 'src/upkeep/run-upkeep.ts',
