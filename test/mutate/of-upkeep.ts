@@ -53,7 +53,7 @@ export const ofUpkeep: readonly Mutation[] = [
   },
   {
     file: 'src/upkeep/run-upkeep.ts',
-    find: 'if (scope.isTransaction) throw error',
+    find: 'else if (scope.isTransaction) throw error',
     replace: '',
     fails:
       'test/contract/upkeep-failures.test.ts > on SQLite file in WAL mode > throws the first at once in the host’s transaction',
