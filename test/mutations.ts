@@ -8,6 +8,7 @@ import { ofPolls } from './mutate/of-polls.js'
 import { ofRules } from './mutate/of-rules.js'
 import { ofSessions } from './mutate/of-sessions.js'
 import { ofSimulations } from './mutate/of-simulations.js'
+import { ofStats } from './mutate/of-stats.js'
 import { ofUpkeep } from './mutate/of-upkeep.js'
 import { ofWrites } from './mutate/of-writes.js'
 import type { Mutation } from './mutate/mutation.js'
@@ -20,6 +21,7 @@ export const mutations: readonly Mutation[] = [
   ...ofExplanations,
   ...ofClaims,
   ...ofEvents,
+  ...ofStats,
   ...ofUpkeep,
   ...ofWrites,
   ...ofSimulations,
