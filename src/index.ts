@@ -43,7 +43,7 @@ export { type RenewedLeases, renewLeases, type RenewLeasesOptions } from './leas
 export type { LeaseOptions } from './model/flow-run-lease.js'
 
 // Explanations
-export { explainFlowRun, type FlowRunExplanation } from './explain/explain-flow-run.js'
+export { explainFlowRun, type ExplainOptions, type FlowRunExplanation } from './explain/explain-flow-run.js'
 export { explainWorkQueue, type WorkQueueExplanation } from './explain/explain-work-queue.js'
 export { formatExplanation } from './explain/format-explanation.js'
 
@@ -59,7 +59,7 @@ export {
 export type { RunFigures } from './stats/run-figures.js'
 
 // Slots
-export { countWorkPoolActiveSlots } from './slots/count-work-pool-active-slots.js'
+export { countWorkPoolActiveSlots, type CountWorkPoolActiveSlotsOptions } from './slots/count-work-pool-active-slots.js'
 export { countWorkQueueActiveSlots } from './slots/count-work-queue-active-slots.js'
 export { readWorkPoolSlotHolders, type ReadWorkPoolSlotHoldersOptions } from './slots/read-work-pool-slot-holders.js'
 export { readWorkQueueSlotHolders } from './slots/read-work-queue-slot-holders.js'
@@ -144,7 +144,7 @@ export { type WorkQueueFilter, workQueueFilterSchema } from './model/work-queue.
 
 // Types of the rules, which records and answers have
 export type { WorkQueueHealthPolicy } from './rules/evaluate-health.js'
-export type { AheadFacts, HolderFacts, Reason, ReasonFacts } from './rules/reasons.js'
+export type { AheadFacts, ExplainedBy, HolderFacts, Reason, ReasonFacts } from './rules/reasons.js'
 export type { EventResource } from './rules/prefect-event-name.js'
 export type { StateType } from './rules/states.js'
 export type { WorkPoolStatus } from './rules/work-pool-status.js'

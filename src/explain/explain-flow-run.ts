@@ -2,10 +2,11 @@ import { addMilliseconds } from 'date-fns/addMilliseconds'
 import { type RawBuilder, sql } from 'kysely'
 import { FlowRunNotFoundError } from '../errors.js'
 import { type ExplainedFlowRun, type FlowRunVerdict, judgeFlowRun } from '../rules/judge-flow-run.js'
-import type { Reason } from '../rules/reasons.js'
+import type { ExplainedBy, Reason } from '../rules/reasons.js'
 import { resolveWorkQueue } from '../rules/resolve-work-queue.js'
 import { selectFlowRuns } from '../flow-runs/select-flow-runs.js'
-import { check, idSchema, type NowOption, nowOptionSchema } from '../model/checks.js'
+import { z } from 'zod'
+import { check, idSchema, type NowOption, nowShape } from '../model/checks.js'
 import { readClock } from '../sql/clock.js'
 import { hasStartTime } from '../sql/runs.js'
 import type { FlowRun } from '../model/flow-run.js'
@@ -14,10 +15,24 @@ import { open, type RequiredTables, type Scope, type Session } from '../session.
 import { findWorkQueueByName } from '../work-queues/read-work-queue-by-name.js'
 import { readPlace } from './read-place.js'
 
+/** How an explanation is made. */
+export interface ExplainOptions extends NowOption {
+  /**
+   * Whether it is about the next claim or about the next poll. For claims CANCELLING runs occupy slots of the
+   * pool too, and a claim of a queue keeps the limit and the pause of its pool. Default: `claim`.
+   */
+  by?: ExplainedBy | undefined
+}
+
+export const explainOptionsSchema: z.ZodType<ExplainOptions & { by: ExplainedBy }, ExplainOptions> = z.strictObject({
+  by: z.enum(['claim', 'poll']).default('claim'),
+  ...nowShape,
+})
+
 /** Why a flow run is or is not handed out. */
 export interface FlowRunExplanation {
   flowRunId: string
-  /** Whether the next poll for due runs hands it out, by its queue and by its pool. */
+  /** Whether the next claim, or poll, of due runs hands it out, by its queue and by its pool. */
   handedOut: boolean
   /**
    * Every reason that holds, in order. When it is handed out: what else may keep it from starting, and last
@@ -27,21 +42,22 @@ export interface FlowRunExplanation {
 }
 
 /**
- * Explains why a flow run does not start: whether the next poll hands it out now, and every reason why it
- * does not.
+ * Explains why a flow run does not start: whether the next claim, or poll, hands it out now, and every reason
+ * why it does not.
  *
  * The reasons come in this order: its state, its queue, its start time, pauses, full queue and pool (with who
  * holds the slots and since when), runs before it (how many, of which queues), and then what keeps runs
- * waiting that polls would hand out: a queue that nobody polls, a pool without a worker. Each is data and one
+ * waiting that would be handed out: a queue that nobody polls, a pool without a worker. Each is data and one
  * sentence.
  *
- * It looks with the statements and rules that polls use, so that they cannot disagree: `handedOut` is true
- * exactly when the run is among `getRunsInWorkQueue(db, queueId, { scheduledBefore: now })` and
+ * It looks with the statements and rules that claims and polls use, so that they cannot disagree: `handedOut`
+ * is true exactly when both `claimRunsInWorkQueue(db, queueId)` and
+ * `claimScheduledFlowRuns(db, { workPoolIds: [poolId] })` would take the run; with `by: 'poll'`, when it is
+ * among `getRunsInWorkQueue(db, queueId, { scheduledBefore: now })` and
  * `getScheduledFlowRuns(db, { workPoolIds: [poolId], scheduledBefore: now })`. A run known by its queue's
- * name alone is polled by queue only.
+ * name alone is claimed and polled by queue only.
  *
- * @param options - `now`: what time it is. Default: the clock.
- * @throws {InvalidInputError} when the id is not a UUID.
+ * @throws {InvalidInputError} when the id is not a UUID, or an option is not valid.
  * @throws {FlowRunNotFoundError} when there is no such run.
  *
  * @example
@@ -53,28 +69,28 @@ export interface FlowRunExplanation {
 export async function explainFlowRun<DB extends RequiredTables>(
   session: Session<DB>,
   flowRunId: string,
-  options: NowOption = {},
+  options: ExplainOptions = {},
 ): Promise<FlowRunExplanation> {
   const id = check(idSchema, flowRunId, 'flowRunId')
-  const { now } = check(nowOptionSchema, options)
+  const { now, by } = check(explainOptionsSchema, options)
   return await open(session, async (scope) => {
     const [run] = await selectFlowRuns(scope, sql`run.id = ${id}`)
     if (run === undefined) throw new FlowRunNotFoundError(id)
 
-    const { handedOut, reasons } = await judge(scope, run, await readClock(scope, now))
+    const { handedOut, reasons } = await judge(scope, run, await readClock(scope, now), by)
     return { flowRunId: id, handedOut, reasons: [...reasons] }
   })
 }
 
-async function judge(scope: Scope, run: FlowRun, now: Date): Promise<FlowRunVerdict> {
+async function judge(scope: Scope, run: FlowRun, now: Date, by: ExplainedBy): Promise<FlowRunVerdict> {
   const explained = {
     ...run,
     ...(await readStartTime(scope, run, now)),
     isRetriedInProcess: run.empiricalPolicy['retry_type'] === 'in_process',
   }
   const workQueueId = await queueOf(scope, run)
-  const place = workQueueId === undefined ? undefined : await readPlace(scope, workQueueId, explained, now)
-  return judgeFlowRun(explained, place, now)
+  const place = workQueueId === undefined ? undefined : await readPlace(scope, workQueueId, explained, now, by)
+  return judgeFlowRun(explained, place, now, by)
 }
 
 /**

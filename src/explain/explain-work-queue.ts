@@ -4,13 +4,14 @@ import { fullness, warningsOf } from '../rules/judge-flow-run.js'
 import { type Reason, type ReasonFacts, toReason } from '../rules/reasons.js'
 import type { WorkQueueStatus } from '../rules/work-queue-status.js'
 import { decodeAt } from '../model/columns.js'
-import { check, idSchema, type NowOption, nowOptionSchema } from '../model/checks.js'
+import { check, idSchema } from '../model/checks.js'
 import type { Condition } from '../sql/lists.js'
 import { readClock } from '../sql/clock.js'
 import { handOutOrder, isDue, isLate, isScheduled } from '../sql/runs.js'
 import { decodeTime, encodeTime, timeAsText } from '../model/values.js'
 import { open, type RequiredTables, type Scope, type Session } from '../session.js'
 import { COUNT_LIMIT, countRuns } from './count-runs.js'
+import { type ExplainOptions, explainOptionsSchema } from './explain-flow-run.js'
 import { candidatesOf, countActive, readPoolFacts, readQueueAndPool, readQueueFacts } from './read-facts.js'
 
 /** How a work queue is doing, and what holds it back. */
@@ -43,10 +44,9 @@ export interface WorkQueueExplanation {
 
 /**
  * Explains a work queue: how many runs are scheduled, due, late and active, how many slots are open, when the
- * next run is due, and what holds the queue back. Each count stops at ten thousand.
+ * next run is due, and what holds the queue back, for claims or for polls. Each count stops at ten thousand.
  *
- * @param options - `now`: what time it is. Default: the clock.
- * @throws {InvalidInputError} when the id is not a UUID.
+ * @throws {InvalidInputError} when the id is not a UUID, or an option is not valid.
  * @throws {WorkQueueNotFoundError} when there is no such queue.
  *
  * @example
@@ -57,21 +57,21 @@ export interface WorkQueueExplanation {
 export async function explainWorkQueue<DB extends RequiredTables>(
   session: Session<DB>,
   id: string,
-  options: NowOption = {},
+  options: ExplainOptions = {},
 ): Promise<WorkQueueExplanation> {
   const workQueueId = check(idSchema, id, 'id')
-  const { now: given } = check(nowOptionSchema, options)
+  const { now: given, by } = check(explainOptionsSchema, options)
   return await open(session, async (scope) => {
     const found = await readQueueAndPool(scope, workQueueId)
     if (found === undefined) throw new WorkQueueNotFoundError(workQueueId)
 
     const now = await readClock(scope, given)
     const { queue, pool } = found
-    const candidates = candidatesOf(scope, queue)
+    const candidates = candidatesOf(scope, queue, by)
     const { members } = candidates
     const count = (condition: Condition): Promise<number> => countRuns(scope, members, condition, COUNT_LIMIT)
-    const queueFacts = await readQueueFacts(scope, queue)
-    const poolFacts = await readPoolFacts(scope, pool)
+    const queueFacts = await readQueueFacts(scope, queue, by)
+    const poolFacts = await readPoolFacts(scope, pool, by)
     const due = await count(isDue(sql`${encodeTime(now, scope.dialect)}`))
     const nextStartTime = await readNextStartTime(scope, members)
 
@@ -96,7 +96,7 @@ export async function explainWorkQueue<DB extends RequiredTables>(
       openSlots: orNull(queueFacts.openSlots),
       openPoolSlots: orNull(poolFacts.openSlots),
       nextStartTime,
-      reasons: reasons.map(toReason),
+      reasons: reasons.map((reason) => toReason(reason, by)),
     }
   })
 }

@@ -17,7 +17,7 @@ export function formatExplanation(explanation: FlowRunExplanation | WorkQueueExp
 }
 
 function flowRunHeading({ flowRunId, handedOut }: FlowRunExplanation): string[] {
-  return [`Flow run ${flowRunId} is ${handedOut ? 'handed out by the next poll' : 'not handed out'}:`]
+  return [`Flow run ${flowRunId} is ${handedOut ? 'handed out' : 'not handed out'}:`]
 }
 
 function workQueueHeading(queue: WorkQueueExplanation): string[] {

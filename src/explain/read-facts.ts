@@ -1,18 +1,21 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { PoolFacts, QueueFacts } from '../rules/judge-flow-run.js'
 import { openSlots } from '../rules/open-slots.js'
-import type { HolderFacts } from '../rules/reasons.js'
+import type { ExplainedBy, HolderFacts } from '../rules/reasons.js'
+import { isOfNoOtherLimit } from '../polls/filter-queue-poll.js'
 import { FILTER_QUEUE_SLOT_STATES, type StateType } from '../rules/states.js'
 import {
-  activeOfEach,
+  activeInPool,
   activeOfPool,
   activeRuns,
+  CLAIM_SLOTS,
   holdsSlot,
-  POOL_POLL_SLOTS,
   QUEUE_POLL_SLOTS,
+  type SlotRule,
+  slotsOfPool,
 } from '../sql/active-runs.js'
-import type { Condition } from '../sql/lists.js'
-import { isMemberById, membership } from '../sql/runs.js'
+import { and, type Condition } from '../sql/lists.js'
+import { membership } from '../sql/runs.js'
 import { readHasOnlineWorker } from '../sql/online-workers.js'
 import type { WorkPool } from '../model/work-pool.js'
 import type { WorkQueue } from '../model/work-queue.js'
@@ -37,39 +40,61 @@ export async function readQueueAndPool(
   return pool === undefined ? undefined : { queue, pool }
 }
 
-/** Which runs polls of a queue look at, and which of them occupy its slots. */
+/** Which runs polls, or claims, of a queue look at, and which occupy its slots. */
 export interface Candidates {
   readonly members: readonly Condition[]
+  /** Of which runs those in the states occupy. */
+  readonly occupants: readonly Condition[]
   readonly states: readonly StateType[]
   /** Whether an index has the active runs of each way of belonging in their order. */
   readonly isIndexed: boolean
 }
 
-export function candidatesOf({ dialect, tables }: Scope, queue: WorkQueue): Candidates {
-  return queue.filter === null
-    ? { members: membership(tables, sql`${queue.id}`), states: QUEUE_POLL_SLOTS.states, isIndexed: true }
-    : { members: [matchesQueueFilter(queue.filter, dialect)], states: FILTER_QUEUE_SLOT_STATES, isIndexed: false }
+export function candidatesOf({ dialect, tables }: Scope, queue: WorkQueue, by: ExplainedBy): Candidates {
+  const isClaim = by === 'claim'
+  if (queue.filter === null) {
+    const members = membership(tables, sql`${queue.id}`)
+    const { states } = isClaim ? CLAIM_SLOTS : QUEUE_POLL_SLOTS
+    return { members, occupants: members, states, isIndexed: true }
+  }
+  const isSelected = matchesQueueFilter(queue.filter, dialect)
+  return {
+    members: [isClaim ? and([isSelected, isOfNoOtherLimit(tables, queue.id)]) : isSelected],
+    occupants: [isSelected],
+    states: isClaim ? CLAIM_SLOTS.states : FILTER_QUEUE_SLOT_STATES,
+    isIndexed: false,
+  }
 }
 
 /** How many runs occupy slots of a queue, at most `upTo`. A run that is asked about is left out. */
 export async function countActive(
   scope: Scope,
-  { members, states, isIndexed }: Candidates,
+  { occupants, states, isIndexed }: Candidates,
   upTo: number,
   exceptId?: string,
 ): Promise<number> {
-  const active = activeRuns(scope, { members, holds: holdsSlot({ states, exceptId }), upTo: sql.lit(upTo), isIndexed })
+  const active = activeRuns(scope, {
+    members: occupants,
+    holds: holdsSlot({ states, exceptId }),
+    upTo: sql.lit(upTo),
+    isIndexed,
+  })
   return Math.min(upTo, await readCount(scope, active))
 }
 
 /** What is known of a queue. A run that is asked about does not stand in its own way: it is left out. */
-export async function readQueueFacts(scope: Scope, queue: WorkQueue, exceptId?: string): Promise<QueueFacts> {
+export async function readQueueFacts(
+  scope: Scope,
+  queue: WorkQueue,
+  by: ExplainedBy,
+  exceptId?: string,
+): Promise<QueueFacts> {
   const { id, name, priority, isPaused, lastPolled, concurrencyLimit } = queue
-  const candidates = candidatesOf(scope, queue)
+  const candidates = candidatesOf(scope, queue, by)
   const active = concurrencyLimit === null ? 0 : await countActive(scope, candidates, concurrencyLimit, exceptId)
   const open = openSlots(concurrencyLimit, active)
   const isHolder = holdsSlot({ states: candidates.states, exceptId })
-  const runs = candidates.members.map(
+  const runs = candidates.occupants.map(
     (isMember) => sql`${scope.tables.flow_run} as run where ${isMember} and ${isHolder}`,
   )
   const holders = open === 0 ? await readHolders(scope, runs) : []
@@ -77,9 +102,18 @@ export async function readQueueFacts(scope: Scope, queue: WorkQueue, exceptId?: 
 }
 
 /** What is known of a pool. A run that is asked about does not stand in its own way: it is left out. */
-export async function readPoolFacts(scope: Scope, pool: WorkPool, exceptId?: string): Promise<PoolFacts> {
+export async function readPoolFacts(
+  scope: Scope,
+  pool: WorkPool,
+  by: ExplainedBy,
+  exceptId?: string,
+): Promise<PoolFacts> {
   const { id, name, type, isPaused, concurrencyLimit } = pool
-  const open = openSlots(concurrencyLimit, await countActiveOfPool(scope, pool, exceptId))
+  const slots = { ...slotsOfPool(by), exceptId }
+  const open = openSlots(concurrencyLimit, await countActiveOfPool(scope, pool, slots))
+  const holders = activeInPool(scope, sql`${id}`, slots, undefined).map(
+    ({ active, isOfPool }) => sql`${active} where ${isOfPool}`,
+  )
   return {
     id,
     name,
@@ -87,30 +121,14 @@ export async function readPoolFacts(scope: Scope, pool: WorkPool, exceptId?: str
     isPaused,
     concurrencyLimit,
     openSlots: open,
-    holders: open === 0 ? await readHolders(scope, [activeOfQueuesOf(scope, id, exceptId)]) : [],
+    holders: open === 0 ? await readHolders(scope, holders) : [],
     hasOnlineWorker: await readHasOnlineWorker(scope, id),
   }
 }
 
-async function countActiveOfPool(
-  scope: Scope,
-  { id, concurrencyLimit }: WorkPool,
-  exceptId: string | undefined,
-): Promise<number> {
+async function countActiveOfPool(scope: Scope, { id, concurrencyLimit }: WorkPool, slots: SlotRule): Promise<number> {
   if (concurrencyLimit === null) return 0
-  const slots = { ...POOL_POLL_SLOTS, exceptId }
   return await readCount(scope, activeOfPool(scope, sql`${id}`, slots, sql.lit(concurrencyLimit)))
-}
-
-/** The active runs of a pool, as what comes after `from`. */
-function activeOfQueuesOf(scope: Scope, workPoolId: string, exceptId: string | undefined): RawBuilder<unknown> {
-  const active = activeOfEach(scope, {
-    queues: sql`${scope.tables.work_queue} as queue`,
-    isMember: isMemberById(sql`queue.id`),
-    holds: holdsSlot({ ...POOL_POLL_SLOTS, exceptId }),
-    upTo: undefined,
-  })
-  return sql`${active} where queue.work_pool_id = ${workPoolId}`
 }
 
 async function readHolders(scope: Scope, runs: readonly RawBuilder<unknown>[]): Promise<HolderFacts[]> {

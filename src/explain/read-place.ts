@@ -1,11 +1,11 @@
 import { sql } from 'kysely'
-import type { ExplainedFlowRun, PlaceFacts } from '../rules/judge-flow-run.js'
-import type { AheadFacts } from '../rules/reasons.js'
+import { type ExplainedFlowRun, openSlotsOf, type PlaceFacts } from '../rules/judge-flow-run.js'
+import type { AheadFacts, ExplainedBy } from '../rules/reasons.js'
 import { type Condition, hasAnyId } from '../sql/lists.js'
 import { comesBefore, isDue } from '../sql/runs.js'
 import { encodeTime } from '../model/values.js'
 import type { Scope } from '../session.js'
-import { POOL_POLL_SLOTS } from '../sql/active-runs.js'
+import { slotsOfPool } from '../sql/active-runs.js'
 import { DEFAULT_POOL_POLL_LIMIT, pollPools } from '../polls/pool-poll.js'
 import { selectWorkQueues } from '../work-queues/select-work-queues.js'
 import { COUNT_LIMIT, countRuns } from './count-runs.js'
@@ -14,24 +14,26 @@ import { candidatesOf, readPoolFacts, readQueueAndPool, readQueueFacts } from '.
 /** A run of which the place is asked. */
 type PlacedFlowRun = ExplainedFlowRun & { readonly id: string; readonly workQueueId: string | null }
 
-/** Reads what a run's place depends on, with the expressions and the statement that polls use. */
+/** Reads what a run's place depends on, with the expressions and the statement that polls, or claims, use. */
 export async function readPlace(
   scope: Scope,
   workQueueId: string,
   run: PlacedFlowRun,
   now: Date,
+  by: ExplainedBy,
 ): Promise<PlaceFacts | undefined> {
   const found = await readQueueAndPool(scope, workQueueId)
   if (found === undefined) return undefined
   const { queue, pool } = found
-  const candidates = candidatesOf(scope, queue)
-  const queueFacts = await readQueueFacts(scope, queue, run.id)
-  const poolFacts = await readPoolFacts(scope, pool, run.id)
+  const candidates = candidatesOf(scope, queue, by)
+  const queueFacts = await readQueueFacts(scope, queue, by, run.id)
+  const poolFacts = await readPoolFacts(scope, pool, by, run.id)
   const isPolledByPool = run.workQueueId !== null
 
-  const isLimited = queueFacts.concurrencyLimit !== null
+  const open = openSlotsOf(queueFacts, poolFacts, by)
+  const isLimited = open !== Infinity
   // At least as far as the poll goes, so that it is known whether the poll comes to the run.
-  const furthest = Math.max(COUNT_LIMIT, queueFacts.openSlots)
+  const furthest = Math.max(COUNT_LIMIT, open)
   const aheadInQueue =
     isLimited && run.isDue ? await countRuns(scope, candidates.members, aheadOf(scope, run.id, now), furthest) : 0
   const comesToPool =
@@ -41,7 +43,7 @@ export async function readPlace(
     !run.isRetriedInProcess &&
     !queue.isPaused &&
     !pool.isPaused
-  const inPool = comesToPool ? await readAheadInPool(scope, pool.id, run.id, now) : undefined
+  const inPool = comesToPool ? await readAheadInPool(scope, pool.id, run.id, now, by) : undefined
   return {
     queue: queueFacts,
     pool: poolFacts,
@@ -59,12 +61,13 @@ function aheadOf({ dialect, tables }: Scope, id: string, now: Date): Condition {
   return sql`${isDue(sql`${encodeTime(now, dialect)}`)} and ${comesBefore(tables.flow_run, id)}`
 }
 
-/** What polls of the pool take before they come to the run, were it not for the pool's limit. */
+/** What polls, or claims, take of the pool before they come to the run, were it not for the pool's limit. */
 async function readAheadInPool(
   scope: Scope,
   workPoolId: string,
   id: string,
   now: Date,
+  by: ExplainedBy,
 ): Promise<{ ahead: AheadFacts[] | undefined; isPassedOver: boolean }> {
   const limit = DEFAULT_POOL_POLL_LIMIT
   const taken = await pollPools(
@@ -77,7 +80,7 @@ async function readAheadInPool(
       lock: false,
       ignorePoolLimits: true,
     },
-    POOL_POLL_SLOTS,
+    slotsOfPool(by),
   )
   const index = taken.findIndex(({ flowRun }) => flowRun.id === id)
   if (index === -1 && taken.length < limit) return { ahead: undefined, isPassedOver: true }

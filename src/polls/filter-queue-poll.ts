@@ -1,9 +1,10 @@
-import { type RawBuilder, sql } from 'kysely'
+import { sql } from 'kysely'
 import { FILTER_QUEUE_SLOT_STATES, type StateType } from '../rules/states.js'
 import { decode, selection } from '../model/columns.js'
 import { flowRunColumns } from '../model/flow-run.js'
 import { activeRuns, holdsSlot, mayStart } from '../sql/active-runs.js'
 import { matchesQueueFilter } from '../sql/filters.js'
+import type { Condition } from '../sql/lists.js'
 import { handOutOrder, isDue, isMemberById, isMemberByName, NO_LIMIT, takesNames } from '../sql/runs.js'
 import type { FlowRun } from '../model/flow-run.js'
 import type { WorkQueue } from '../model/work-queue.js'
@@ -41,7 +42,7 @@ export async function pollFilterQueue(
     select ${selection(flowRunColumns, dialect, 'run')}
     from ${tables.flow_run} as run
     where ${isSelected} and ${isDue(scheduledBefore && sql`${encodeTime(scheduledBefore, dialect)}`)}
-    ${onlyUnlimited ? sql`and not exists (${limitsOfOthers(tables, queue)})` : sql``}
+    ${onlyUnlimited ? sql`and ${isOfNoOtherLimit(tables, queue.id)}` : sql``}
     order by ${handOutOrder}
     limit ${mayStart(dialect, asked, limits)}
     ${lock && dialect === 'postgres' ? sql`for update skip locked` : sql``}
@@ -49,17 +50,15 @@ export async function pollFilterQueue(
   return rows.map((row) => decode(flowRunColumns, row))
 }
 
-/** The limit of another queue that the run belongs to, or of that queue's pool. */
-function limitsOfOthers(tables: Scope['tables'], queue: WorkQueue): RawBuilder<unknown> {
+/** The run belongs to no other queue that has a limit, or whose pool has one. */
+export function isOfNoOtherLimit(tables: Scope['tables'], workQueueId: string): Condition {
   const ways = [isMemberById(sql`other.id`), sql`${takesNames('pool')} and ${isMemberByName(sql`other.name`)}`]
-  return sql.join(
-    ways.map(
-      (isMember) => sql`
+  const limits = ways.map(
+    (isMember) => sql`
         select 1 from ${tables.work_queue} as other
         join ${tables.work_pool} as pool on pool.id = other.work_pool_id
-        where ${isMember} and other.id <> ${queue.id}
+        where ${isMember} and other.id <> ${workQueueId}
           and (other.concurrency_limit is not null or pool.concurrency_limit is not null)`,
-    ),
-    sql` union all `,
   )
+  return sql`not exists (${sql.join(limits, sql` union all `)})`
 }

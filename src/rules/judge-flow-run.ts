@@ -1,6 +1,13 @@
 import { isLastPolledRecent } from './is-last-polled-recent.js'
 import { DEFAULT_AGENT_WORK_POOL_TYPE } from './names.js'
-import { type AheadFacts, type HolderFacts, type Reason, type ReasonFacts, toReason } from './reasons.js'
+import {
+  type AheadFacts,
+  type ExplainedBy,
+  type HolderFacts,
+  type Reason,
+  type ReasonFacts,
+  toReason,
+} from './reasons.js'
 import type { StateType } from './states.js'
 
 /** A concurrency limit and what is known of its slots; without a limit, `openSlots` is `Infinity`. */
@@ -32,20 +39,20 @@ export interface PoolFacts extends LimitFacts {
 export interface PlaceFacts {
   readonly queue: QueueFacts
   readonly pool: PoolFacts
-  /** Whether polls of the queue look at the run: it is a member, or matches the queue's filter. */
+  /** Whether polls and claims of the queue look at the run: it is a member, or matches the queue's filter. */
   readonly isMember: boolean
-  /** How many due runs of a limited queue come before it. */
+  /** How many due runs of the queue come before it, where a limit lets in but so many. */
   readonly aheadInQueue: number
-  /** Whether polls of the pool look at the run: it belongs to the queue by id. */
+  /** Whether polls and claims over the pool look at the run: it belongs to the queue by id. */
   readonly isPolledByPool: boolean
   /**
-   * Which runs polls of the pool take before it, were it not for the pool's limit; `undefined` when they do
+   * Which runs polls, or claims, over the pool take before it, were it not for the pool's limit; `undefined` when they do
    * not come to it, for another reason.
    */
   readonly aheadInPool: readonly AheadFacts[] | undefined
-  /** Whether polls of the pool use up the queue's slots before they come to the run. */
+  /** Whether polls, or claims, over the pool use up the queue's slots before they come to the run. */
   readonly isPassedOverInPool: boolean
-  /** How many runs a poll of the pool returns at most. */
+  /** How many runs a poll of the pool, or a claim, returns at most. */
   readonly poolPollLimit: number
 }
 
@@ -60,27 +67,34 @@ export interface ExplainedFlowRun {
   readonly isRetriedInProcess: boolean
 }
 
-/** The verdict on a run: whether the next poll hands it out, and every reason that holds, in order. */
+/** The verdict on a run: whether the next claim, or poll, hands it out, and every reason that holds, in order. */
 export interface FlowRunVerdict {
   readonly handedOut: boolean
   readonly reasons: readonly Reason[]
 }
 
 /**
- * Judges whether the next poll hands out a run, by its queue and by its pool, and gives every reason that
- * holds, in order.
+ * Judges whether the next claim, or poll, hands out a run, by its queue and by its pool, and gives every
+ * reason that holds, in order.
  *
  * @param run - The run.
- * @param place - Where it belongs; `undefined` when it belongs to no queue.
+ * @param place - Where it belongs, with slots as claims, or polls, count them; `undefined` when it belongs to
+ *   no queue.
+ * @param by - Whose answer is wanted. A claim of a queue keeps the limit and the pause of its pool too.
  *
  * @example
  * ```ts
  * const facts = { ...run, workQueueName: null, isDue: true, isRetriedInProcess: false }
- * const { reasons } = judgeFlowRun(facts, undefined, now)
+ * const { reasons } = judgeFlowRun(facts, undefined, now, 'claim')
  * reasons[0]?.sentence // 'It belongs to no work queue.'
  * ```
  */
-export function judgeFlowRun(run: ExplainedFlowRun, place: PlaceFacts | undefined, now: Date): FlowRunVerdict {
+export function judgeFlowRun(
+  run: ExplainedFlowRun,
+  place: PlaceFacts | undefined,
+  now: Date,
+  by: ExplainedBy,
+): FlowRunVerdict {
   const { stateType, stateName, nextScheduledStartTime, isDue, workQueueName } = run
   const hindrances: ReasonFacts[] = []
   if (stateType !== 'SCHEDULED') hindrances.push({ kind: 'not-scheduled', stateType, stateName })
@@ -88,40 +102,47 @@ export function judgeFlowRun(run: ExplainedFlowRun, place: PlaceFacts | undefine
   if (!isDue) hindrances.push({ kind: 'not-due', until: nextScheduledStartTime })
   const warnings: ReasonFacts[] = []
   if (place !== undefined) {
-    hindrances.push(...hindrancesOf(run, place))
+    hindrances.push(...hindrancesOf(run, place, by))
     warnings.push(...warningsOf(place.queue, place.pool, now))
   }
   const handedOut = hindrances.length === 0
   const reasons = [...hindrances, ...warnings, ...(handedOut ? [{ kind: 'handed-out' } as const] : [])]
-  return { handedOut, reasons: reasons.map(toReason) }
+  return { handedOut, reasons: reasons.map((reason) => toReason(reason, by)) }
 }
 
-function hindrancesOf(run: ExplainedFlowRun, place: PlaceFacts): ReasonFacts[] {
+function hindrancesOf(run: ExplainedFlowRun, place: PlaceFacts, by: ExplainedBy): ReasonFacts[] {
   const { queue, pool, isMember, aheadInQueue, isPolledByPool, aheadInPool, poolPollLimit } = place
+  const obeysPool = by === 'claim' || isPolledByPool
   const reasons: ReasonFacts[] = []
   if (!isMember) reasons.push({ kind: 'not-in-filter', workQueueId: queue.id, workQueueName: queue.name })
   if (isPolledByPool && run.isRetriedInProcess) reasons.push({ kind: 'retried-in-process' })
   if (queue.isPaused) reasons.push({ kind: 'queue-paused', workQueueId: queue.id, workQueueName: queue.name })
-  if (isPolledByPool && pool.isPaused) {
+  if (obeysPool && pool.isPaused) {
     reasons.push({ kind: 'pool-paused', workPoolId: pool.id, workPoolName: pool.name })
   }
-  reasons.push(...fullness(queue, isPolledByPool ? pool : undefined))
-  if (aheadInQueue > 0 && aheadInQueue >= queue.openSlots) {
+  reasons.push(...fullness(queue, obeysPool ? pool : undefined))
+  const openInQueue = openSlotsOf(queue, pool, by)
+  if (aheadInQueue > 0 && aheadInQueue >= openInQueue) {
     const { id: workQueueId, name: workQueueName, priority } = queue
     const ahead = [{ workQueueId, workQueueName, priority, runs: aheadInQueue }]
-    reasons.push({ kind: 'behind', scope: 'queue', runs: aheadInQueue, openSlots: queue.openSlots, ahead })
+    reasons.push({ kind: 'behind', scope: 'queue', runs: aheadInQueue, openSlots: openInQueue, ahead })
   }
   const inPool = aheadInPool?.reduce((runs, queueAhead) => runs + queueAhead.runs, 0) ?? 0
   const openInPool = Math.min(pool.openSlots, poolPollLimit)
   if (aheadInPool !== undefined && inPool > 0 && inPool >= openInPool) {
     reasons.push({ kind: 'behind', scope: 'pool', runs: inPool, openSlots: openInPool, ahead: aheadInPool })
   }
-  // Polls by queue and by pool count slots differently, so that a queue can be full to the one and not to the
-  // other.
+  // By queue and by pool, polls count slots differently, and so do claims of a queue with a tag filter: it can
+  // be full to the one and not to the other.
   if (reasons.length === 0 && place.isPassedOverInPool && queue.concurrencyLimit !== null) {
     reasons.push(...fullness({ ...queue, openSlots: 0 }, undefined))
   }
   return reasons
+}
+
+/** How many runs the next claim, or poll, of a queue takes: a claim keeps the pool's limit too. */
+export function openSlotsOf(queue: LimitFacts, pool: LimitFacts, by: ExplainedBy): number {
+  return by === 'claim' ? Math.min(queue.openSlots, pool.openSlots) : queue.openSlots
 }
 
 /** Which of a queue and its pool have no open slot. */

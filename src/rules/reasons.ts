@@ -47,7 +47,7 @@ export type ReasonFacts =
       readonly kind: 'behind'
       /** How many runs come before it: in its queue, or over its whole pool. */
       readonly runs: number
-      /** How many runs the next poll hands out there. */
+      /** How many runs the next claim, or poll, hands out there. */
       readonly openSlots: number
       readonly scope: 'queue' | 'pool'
       readonly ahead: readonly AheadFacts[]
@@ -66,12 +66,15 @@ export type ReasonFacts =
 /** A reason: its facts, and one sentence that says them. */
 export type Reason = ReasonFacts & { readonly sentence: string }
 
+/** Whose answer an explanation is: claims and polls count slots differently, and a claim keeps more limits. */
+export type ExplainedBy = 'claim' | 'poll'
+
 /** Puts a reason into a sentence. */
-export function toReason(facts: ReasonFacts): Reason {
-  return { ...facts, sentence: sentenceOf(facts) }
+export function toReason(facts: ReasonFacts, by: ExplainedBy): Reason {
+  return { ...facts, sentence: sentenceOf(facts, by) }
 }
 
-function sentenceOf(facts: ReasonFacts): string {
+function sentenceOf(facts: ReasonFacts, by: ExplainedBy): string {
   switch (facts.kind) {
     case 'not-scheduled':
       return facts.stateType === null
@@ -83,12 +86,12 @@ function sentenceOf(facts: ReasonFacts): string {
         : `It belongs to the work queue ${quote(facts.workQueueName)} of the work pool ${quote(DEFAULT_AGENT_WORK_POOL_NAME)}, which does not exist.`
     case 'not-due':
       return facts.until === null
-        ? 'It has no start time, and polls for due runs leave it out.'
+        ? `It has no start time, and ${by}s for due runs leave it out.`
         : `It is not due until ${facts.until.toISOString()}.`
     case 'not-in-filter':
       return `The work queue ${quote(facts.workQueueName)} takes runs by tag and deployment, and it does not match.`
     case 'retried-in-process':
-      return 'It waits for a retry inside the process that ran it before, and polls of its work pool leave it out.'
+      return `It waits for a retry inside the process that ran it before, and ${by}s of its work pool leave it out.`
     case 'queue-paused':
       return `The work queue ${quote(facts.workQueueName)} is paused.`
     case 'pool-paused':
@@ -98,7 +101,7 @@ function sentenceOf(facts: ReasonFacts): string {
     case 'pool-full':
       return `The work pool ${quote(facts.workPoolName)} has no open slot of ${facts.concurrencyLimit}${heldBy(facts.holders)}.`
     case 'behind':
-      return `It is behind ${count(facts.runs, 'run')} in its ${facts.scope}${of(facts.ahead)}, and the next poll hands out ${facts.openSlots}.`
+      return `It is behind ${count(facts.runs, 'run')} in its ${facts.scope}${of(facts.ahead)}, and the next ${by} hands out ${facts.openSlots}.`
     case 'nothing-due':
       return facts.nextStartTime === null
         ? 'No run is due, and none is scheduled to become due.'
@@ -110,7 +113,7 @@ function sentenceOf(facts: ReasonFacts): string {
     case 'no-worker':
       return `The work pool ${quote(facts.workPoolName)} has no worker online.`
     case 'handed-out':
-      return 'The next poll hands it out.'
+      return `The next ${by} hands it out.`
   }
 }
 

@@ -3,9 +3,9 @@ import { z } from 'zod'
 import { check, countSchema, idSchema } from '../model/checks.js'
 import { selection } from '../model/columns.js'
 import { flowRunColumns } from '../model/flow-run.js'
-import { and, asked, type Condition, hasAnyId } from '../sql/lists.js'
-import { activeOfEach, holdsSlot, POOL_POLL_SLOTS } from '../sql/active-runs.js'
-import { isMemberById } from '../sql/runs.js'
+import type { ExplainedBy } from '../rules/reasons.js'
+import { and, asked, hasAnyId } from '../sql/lists.js'
+import { activeInPool, slotsOfPool } from '../sql/active-runs.js'
 import { open, type RequiredTables, type Session } from '../session.js'
 import { type SlotHolder, slotAcquiredAt, toSlotHolder } from './slot-holders.js'
 
@@ -18,11 +18,14 @@ export interface ReadWorkPoolSlotHoldersOptions {
    * all.
    */
   limitPerQueue?: number | undefined
+  /** Whether those that polls of the pool count, or those that claims count. Default: `poll`. */
+  by?: ExplainedBy | undefined
 }
 
 const optionsSchema = z.strictObject({
   workQueueIds: z.array(idSchema).optional(),
   limitPerQueue: countSchema.optional(),
+  by: z.enum(['claim', 'poll']).default('poll'),
 })
 
 /**
@@ -43,24 +46,20 @@ export async function readWorkPoolSlotHolders<DB extends RequiredTables>(
   options: ReadWorkPoolSlotHoldersOptions = {},
 ): Promise<SlotHolder[]> {
   const workPoolId = check(idSchema, id, 'id')
-  const { workQueueIds, limitPerQueue } = check(optionsSchema, options)
+  const { workQueueIds, limitPerQueue, by } = check(optionsSchema, options)
   return await open(session, async (scope) => {
     const { db, dialect, tables } = scope
 
-    const isOfPool: Condition = sql`queue.work_pool_id = ${workPoolId}`
-    // By their ids they are found, and a pool may have many others.
-    const isSelected =
-      workQueueIds === undefined ? isOfPool : and([hasAnyId('queue.id', workQueueIds, dialect), asked(isOfPool)])
+    const holders = activeInPool(scope, sql`${workPoolId}`, slotsOfPool(by), undefined).map(({ active, isOfPool }) => {
+      // By their ids they are found, and a pool may have many others.
+      const isSelected =
+        workQueueIds === undefined ? isOfPool : and([hasAnyId('queue.id', workQueueIds, dialect), asked(isOfPool)])
+      return sql`select run.id, queue.id as queue_id from ${active} where ${isSelected}`
+    })
     const isWithinLimit =
       workQueueIds === undefined || limitPerQueue === undefined
         ? sql`1 = 1`
         : sql`holder.place_in_queue <= ${sql.lit(limitPerQueue)}`
-    const active = activeOfEach(scope, {
-      queues: sql`${tables.work_queue} as queue`,
-      isMember: isMemberById(sql`queue.id`),
-      holds: holdsSlot(POOL_POLL_SLOTS),
-      upTo: undefined,
-    })
     // By id first: for whole rows, SQLite without statistics takes the index of all runs of the queue.
     const byId =
       dialect === 'postgres'
@@ -69,9 +68,8 @@ export async function readWorkPoolSlotHolders<DB extends RequiredTables>(
     const { rows } = await sql<{ slotAcquiredAt: unknown }>`
     select ${selection(flowRunColumns, dialect, 'run')}, ${slotAcquiredAt(scope)} as "slotAcquiredAt"
     from (
-      select run.id, row_number() over (partition by run.work_queue_id order by run.id) as place_in_queue
-      from ${active}
-      where ${isSelected}
+      select run.id, row_number() over (partition by run.queue_id order by run.id) as place_in_queue
+      from (${sql.join(holders, sql` union all `)}) as run
     ) as holder
     ${byId}
     where ${isWithinLimit}

@@ -1,5 +1,6 @@
-import { type RawBuilder, sql } from 'kysely'
+import { type RawBuilder, type SqlBool, sql } from 'kysely'
 import type { Dialect } from '../model/dialect.js'
+import type { ExplainedBy } from '../rules/reasons.js'
 import { type StateType, WORK_POOL_SLOT_STATES, WORK_QUEUE_SLOT_STATES } from '../rules/states.js'
 import type { Condition } from './lists.js'
 import { isMemberById, isMemberByName, membership, occupiesSlot, orderOfActiveRuns, takesNames } from './runs.js'
@@ -27,6 +28,11 @@ export const POOL_POLL_SLOTS: SlotRule = { states: WORK_POOL_SLOT_STATES, byName
 
 /** Polls of a queue count PENDING, RUNNING and CANCELLING runs, by membership. */
 export const QUEUE_POLL_SLOTS: SlotRule = { states: WORK_QUEUE_SLOT_STATES, byName: true }
+
+/** What a pool's slots are counted by, for whoever asks. */
+export function slotsOfPool(by: ExplainedBy): SlotRule {
+  return by === 'claim' ? CLAIM_SLOTS : POOL_POLL_SLOTS
+}
 
 /** The run occupies a slot. */
 export function holdsSlot({ states, exceptId }: Pick<SlotRule, 'states' | 'exceptId'>): Condition {
@@ -97,27 +103,44 @@ export function activeOfPool(
   slots: SlotRule,
   upTo: Fragment | undefined,
 ): Fragment {
-  const { tables } = scope
   const atMost = upTo === undefined ? sql`` : sql`limit ${upTo}`
-  const count = (queues: Fragment, isOfPool: Condition, isMember: Condition): Fragment => sql`(
+  const counts = activeInPool(scope, workPoolId, slots, upTo).map(
+    ({ active, isOfPool }): Fragment => sql`(
       select count(*) from (
-        select 1 from ${activeOfEach(scope, { queues, isMember, holds: holdsSlot(slots), upTo })}
+        select 1 from ${active}
         where ${isOfPool}
         ${atMost}
-      ) as occupied)`
-  const byId = count(
-    sql`${tables.work_queue} as queue`,
-    sql`queue.work_pool_id = ${workPoolId}`,
-    isMemberById(sql`queue.id`),
+      ) as occupied)`,
   )
-  if (!slots.byName) return byId
+  const [byId = sql`0`, named] = counts
+  return named === undefined ? byId : sql`(${byId} + ${named})`
+}
+
+/**
+ * The active runs of a pool's queues, under the aliases `queue` and `run`, in each way of belonging: `active`
+ * as what comes after `from`, and the condition that the queue is one of the pool's.
+ */
+export function activeInPool(
+  scope: Scope,
+  workPoolId: Fragment,
+  slots: SlotRule,
+  upTo: Fragment | undefined,
+): readonly { readonly active: Fragment; readonly isOfPool: Condition }[] {
+  const { tables } = scope
+  const active = (queues: Fragment, isMember: Condition): Fragment =>
+    activeOfEach(scope, { queues, isMember, holds: holdsSlot(slots), upTo })
+  const byId = {
+    active: active(sql`${tables.work_queue} as queue`, isMemberById(sql`queue.id`)),
+    isOfPool: sql<SqlBool>`queue.work_pool_id = ${workPoolId}`,
+  }
+  if (!slots.byName) return [byId]
   // The pool first: only the default agent pool's queues are looked at.
-  const named = count(
-    sql`${tables.work_pool} as home cross join ${tables.work_queue} as queue`,
-    sql`home.id = ${workPoolId} and ${takesNames('home')} and queue.work_pool_id = home.id`,
-    isMemberByName(sql`queue.name`),
-  )
-  return sql`(${byId} + ${named})`
+  const queues = sql`${tables.work_pool} as home cross join ${tables.work_queue} as queue`
+  const named = {
+    active: active(queues, isMemberByName(sql`queue.name`)),
+    isOfPool: sql<SqlBool>`home.id = ${workPoolId} and ${takesNames('home')} and queue.work_pool_id = home.id`,
+  }
+  return [byId, named]
 }
 
 /**

@@ -47,10 +47,12 @@ describe('judgeFlowRun', () => {
     isRetriedInProcess: fc.boolean(),
   })
 
+  const explainedBy = fc.constantFrom('claim' as const, 'poll' as const)
+
   test('hands a run out exactly when the last reason says so, and all reasons are sentences', () => {
     fc.assert(
-      fc.property(flowRun, fc.option(place, { nil: undefined }), (run, where) => {
-        const { handedOut, reasons } = judgeFlowRun(run, where, now)
+      fc.property(flowRun, fc.option(place, { nil: undefined }), explainedBy, (run, where, by) => {
+        const { handedOut, reasons } = judgeFlowRun(run, where, now, by)
         const kinds = reasons.map(({ kind }) => kind)
         expect(kinds.includes('handed-out')).toBe(handedOut)
         if (handedOut) expect(kinds.at(-1)).toBe('handed-out')
@@ -62,21 +64,24 @@ describe('judgeFlowRun', () => {
 
   test('hands out only due, SCHEDULED runs of an unpaused queue that have an open slot', () => {
     fc.assert(
-      fc.property(flowRun, place, (run, where) => {
+      fc.property(flowRun, place, explainedBy, (run, where, by) => {
         const due = { ...run, stateType: 'SCHEDULED', isDue: true } as const
-        const isPolledInVain = where.isPolledByPool && (where.pool.isPaused || run.isRetriedInProcess)
+        const obeysPool = by === 'claim' || where.isPolledByPool
+        const isPolledInVain =
+          (obeysPool && (where.pool.isPaused || where.pool.openSlots === 0)) ||
+          (where.isPolledByPool && run.isRetriedInProcess)
         const isOpen = where.isMember && !where.queue.isPaused && where.queue.openSlots > 0 && !isPolledInVain
-        if (judgeFlowRun(run, where, now).handedOut) expect([run.stateType, run.isDue]).toEqual(['SCHEDULED', true])
-        if (judgeFlowRun(due, where, now).handedOut) expect(isOpen).toBe(true)
+        if (judgeFlowRun(run, where, now, by).handedOut) expect([run.stateType, run.isDue]).toEqual(['SCHEDULED', true])
+        if (judgeFlowRun(due, where, now, by).handedOut) expect(isOpen).toBe(true)
       }),
     )
   })
 
   test('never hands out a run because one more is ahead of it', () => {
     fc.assert(
-      fc.property(flowRun, place, (run, where) => {
+      fc.property(flowRun, place, explainedBy, (run, where, by) => {
         const behindOneMore = { ...where, aheadInQueue: where.aheadInQueue + 1 }
-        if (judgeFlowRun(run, behindOneMore, now).handedOut) expect(judgeFlowRun(run, where, now).handedOut).toBe(true)
+        if (judgeFlowRun(run, behindOneMore, now, by).handedOut) expect(judgeFlowRun(run, where, now, by).handedOut).toBe(true)
       }),
     )
   })

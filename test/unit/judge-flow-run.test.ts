@@ -10,6 +10,7 @@ import {
   type QueueFacts,
   warningsOf,
 } from '../../src/rules/judge-flow-run.js'
+import type { ExplainedBy } from '../../src/rules/reasons.js'
 
 const now = new Date('2035-01-01T12:00:00Z')
 
@@ -57,11 +58,15 @@ const ahead = [
   { workQueueId: 'q', workQueueName: 'nightly', priority: 2, runs: 1 },
 ]
 
-function judge(changes: { run?: object; place?: object; queue?: object; pool?: object }): FlowRunVerdict {
+function judge(
+  changes: { run?: object; place?: object; queue?: object; pool?: object },
+  by: ExplainedBy = 'poll',
+): FlowRunVerdict {
   return judgeFlowRun(
     { ...run, ...changes.run },
     { ...place, ...changes.place, queue: { ...queue, ...changes.queue }, pool: { ...pool, ...changes.pool } },
     now,
+    by,
   )
 }
 
@@ -132,8 +137,34 @@ describe('judgeFlowRun', () => {
     expect(verdict.handedOut).toBe(true)
   })
 
+  test('a claim of its queue keeps the pause and the limit of the pool, whoever the run is known by', () => {
+    const byName = { isPolledByPool: false, aheadInPool: undefined }
+    const closed = judge({ place: byName, pool: { isPaused: true, ...full } }, 'claim')
+    expect(kinds(closed.reasons)).toEqual(['pool-paused', 'pool-full'])
+    expect(judge({ place: byName, run: { isRetriedInProcess: true } }, 'claim').handedOut).toBe(true)
+  })
+
+  test('a claim of its queue takes no more than the pool has open slots', () => {
+    const changes = { place: { aheadInQueue: 2, isPolledByPool: false, aheadInPool: undefined } }
+    const [two, three] = [2, 3].map((openSlots) => ({ ...changes, pool: { concurrencyLimit: 5, openSlots } }))
+    expect(judge(two ?? {}, 'claim').reasons).toMatchObject([{ kind: 'behind', scope: 'queue', runs: 2, openSlots: 2 }])
+    expect(judge(three ?? {}, 'claim').handedOut).toBe(true)
+    expect(judge(two ?? {}, 'poll').handedOut).toBe(true)
+    const narrow = { ...three, queue: { concurrencyLimit: 9, openSlots: 1 } }
+    expect(judge(narrow, 'claim').reasons).toMatchObject([{ kind: 'behind', openSlots: 1 }])
+  })
+
+  test('sentences say whose answer it is', () => {
+    expect(judge({}, 'claim').reasons).toEqual([{ kind: 'handed-out', sentence: 'The next claim hands it out.' }])
+    const behind = { place: { aheadInQueue: 1 }, queue: { concurrencyLimit: 1, openSlots: 1 } }
+    expect(judge(behind, 'claim').reasons[0]?.sentence).toContain('and the next claim hands out 1.')
+    const never = { run: { isDue: false, nextScheduledStartTime: null } }
+    expect(judge(never, 'claim').reasons[0]?.sentence).toContain('claims for due runs leave it out')
+    expect(judge({ run: { isRetriedInProcess: true } }, 'claim').reasons[0]?.sentence).toContain('claims of its work pool')
+  })
+
   test('a run without a queue has no other reasons of a place', () => {
-    const { handedOut, reasons } = judgeFlowRun({ ...run, stateType: 'RUNNING', isDue: false }, undefined, now)
+    const { handedOut, reasons } = judgeFlowRun({ ...run, stateType: 'RUNNING', isDue: false }, undefined, now, 'poll')
     expect(handedOut).toBe(false)
     expect(kinds(reasons)).toEqual(['not-scheduled', 'no-queue', 'not-due'])
   })

@@ -92,6 +92,8 @@ describe('the sentence of a reason', () => {
     [{ kind: 'no-worker', ...pool }, 'The work pool "etl" has no worker online.'],
     [{ kind: 'handed-out' }, 'The next poll hands it out.'],
   ])('of %j', (facts, sentence) => {
-    expect(toReason(facts)).toEqual({ ...facts, sentence })
+    expect(toReason(facts, 'poll')).toEqual({ ...facts, sentence })
+    const ofClaims = sentence.replace(/polls|poll(?=\b)/g, (word) => word.replace('poll', 'claim'))
+    expect(toReason(facts, 'claim')).toEqual({ ...facts, sentence: ofClaims })
   })
 })

@@ -7,7 +7,7 @@ import { allRows, testId } from '../../support/factory.js'
 import { agents, ago, due, kindsOf, makePlace, now } from './places.js'
 
 describeOnDatabases('explainWorkQueue', (t) => {
-  const explain = async (id: string) => await explainWorkQueue(t.db, id, { now })
+  const explain = async (id: string) => await explainWorkQueue(t.db, id, { by: 'poll', now })
 
   test('counts the scheduled, due, late and active runs of the queue, and changes nothing', async () => {
     const { pool, queue } = await makePlace(t, {

@@ -51,7 +51,7 @@ describeOnDatabases('formatExplanation', (t) => {
     })
     await createFlowRuns(t.db, [{ id: testId(1), workQueueId: pool.defaultQueueId, nextScheduledStartTime: now }])
     expect(formatExplanation(await explainFlowRun(t.db, testId(1), { now }))).toBe(
-      `Flow run ${testId(1)} is handed out by the next poll:
+      `Flow run ${testId(1)} is handed out:
   - The next poll hands it out.`,
     )
   })

@@ -29,9 +29,9 @@ export async function makePlace(
   return { pool, queue }
 }
 
-/** Explains a run at {@link now}. */
+/** Explains a run at {@link now}, as polls see it. */
 export async function explain({ db }: Pick<Contract, 'db'>, id: string): Promise<FlowRunExplanation> {
-  return await explainFlowRun(db, id, { now })
+  return await explainFlowRun(db, id, { by: 'poll', now })
 }
 
 /** The kinds of the reasons, in order. */
