@@ -81,7 +81,8 @@ describe('judgeFlowRun', () => {
     fc.assert(
       fc.property(flowRun, place, explainedBy, (run, where, by) => {
         const behindOneMore = { ...where, aheadInQueue: where.aheadInQueue + 1 }
-        if (judgeFlowRun(run, behindOneMore, now, by).handedOut) expect(judgeFlowRun(run, where, now, by).handedOut).toBe(true)
+        if (judgeFlowRun(run, behindOneMore, now, by).handedOut)
+          expect(judgeFlowRun(run, where, now, by).handedOut).toBe(true)
       }),
     )
   })

@@ -160,7 +160,9 @@ describe('judgeFlowRun', () => {
     expect(judge(behind, 'claim').reasons[0]?.sentence).toContain('and the next claim hands out 1.')
     const never = { run: { isDue: false, nextScheduledStartTime: null } }
     expect(judge(never, 'claim').reasons[0]?.sentence).toContain('claims for due runs leave it out')
-    expect(judge({ run: { isRetriedInProcess: true } }, 'claim').reasons[0]?.sentence).toContain('claims of its work pool')
+    expect(judge({ run: { isRetriedInProcess: true } }, 'claim').reasons[0]?.sentence).toContain(
+      'claims of its work pool',
+    )
   })
 
   test('a run without a queue has no other reasons of a place', () => {

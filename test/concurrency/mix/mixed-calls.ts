@@ -172,16 +172,17 @@ export const mixedCalls: Record<string, MixedCall> = {
     library.readLeases(db, { holder: c.maybe(c.name('worker')), workPoolIds: c.maybe([c.pool()]) }),
   takeEvents: (db, c) => library.takeEvents(db, { limit: c.below(20) }),
   // Slots, figures and explanations
-  countWorkPoolActiveSlots: (db, c) => library.countWorkPoolActiveSlots(db, [c.pool(), c.pool()]),
+  countWorkPoolActiveSlots: (db, c) =>
+    library.countWorkPoolActiveSlots(db, [c.pool(), c.pool()], { by: c.maybe('claim') }),
   countWorkQueueActiveSlots: (db, c) => library.countWorkQueueActiveSlots(db, c.queues()),
-  readWorkPoolSlotHolders: (db, c) => library.readWorkPoolSlotHolders(db, c.pool()),
+  readWorkPoolSlotHolders: (db, c) => library.readWorkPoolSlotHolders(db, c.pool(), { by: c.maybe('claim') }),
   readWorkQueueSlotHolders: (db, c) => library.readWorkQueueSlotHolders(db, c.queue()),
   readWorkQueueStats: (db, c) =>
     library.readWorkQueueStats(db, { workQueueIds: c.maybe(c.queues()), cap: 1 + c.below(9) }),
   readWorkPoolStats: (db, c) => library.readWorkPoolStats(db, { workPoolIds: c.maybe([c.pool()]) }),
   readNextStartTime: (db, c) => library.readNextStartTime(db, { workPoolIds: c.maybe([c.pool()]) }),
-  explainFlowRun: (db, c) => library.explainFlowRun(db, c.run()),
-  explainWorkQueue: (db, c) => library.explainWorkQueue(db, c.queue()),
+  explainFlowRun: (db, c) => library.explainFlowRun(db, c.run(), { by: c.maybe('poll') }),
+  explainWorkQueue: (db, c) => library.explainWorkQueue(db, c.queue(), { by: c.maybe('poll') }),
   // Workers and upkeep
   recordWorkerHeartbeat: (db, c) => library.recordWorkerHeartbeat(db, c.pool(), c.name('worker')),
   deleteWorker: (db, c) => library.deleteWorker(db, c.pool(), c.name('worker')),

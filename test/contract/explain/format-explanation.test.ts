@@ -32,7 +32,7 @@ describeOnDatabases('formatExplanation', (t) => {
       { now: ago(9000) },
     )
     await setFlowRunState(t.db, testId(1), { type: 'RUNNING' }, { now: ago(8000) })
-    expect(formatExplanation(await explainFlowRun(t.db, testId(3), { now }))).toBe(
+    expect(formatExplanation(await explainFlowRun(t.db, testId(3), { by: 'poll', now }))).toBe(
       `Flow run ${testId(3)} is not handed out:
   - The work queue "say \\"hi\\"" is paused.
   - The work queue "say \\"hi\\"" has no open slot of 1: held by "holder" (RUNNING since 2035-01-01T11:59:52.123Z).
@@ -50,7 +50,7 @@ describeOnDatabases('formatExplanation', (t) => {
       now,
     })
     await createFlowRuns(t.db, [{ id: testId(1), workQueueId: pool.defaultQueueId, nextScheduledStartTime: now }])
-    expect(formatExplanation(await explainFlowRun(t.db, testId(1), { now }))).toBe(
+    expect(formatExplanation(await explainFlowRun(t.db, testId(1), { by: 'poll', now }))).toBe(
       `Flow run ${testId(1)} is handed out:
   - The next poll hands it out.`,
     )

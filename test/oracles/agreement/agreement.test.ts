@@ -1,5 +1,8 @@
 import fc from 'fast-check'
 import {
+  claimRunsInWorkQueue,
+  claimScheduledFlowRuns,
+  type ExplainedBy,
   explainFlowRun,
   type FlowRunExplanation,
   getRunsInWorkQueue,
@@ -13,23 +16,61 @@ import { now } from '../../contract/explain/places.js'
 import { type InsertedState, insertState, type RandomState, randomState } from './random-states.js'
 import { keyOf, remove } from '../../contract/explain/remedies.js'
 
+type Db = TestDatabase['db']
+
 // A failure prints its seed and path, and is shrunk.
 //
 // A rule that is broken in its one place is broken for polls and explanations alike: then this file sees nothing, and the tests that
 // know the facts do. Where this file's agreement does fail, two that belong together were parted: a direction of `handOutOrder` and the
 // comparison of `comesBefore`.
 
-/** The ids of the runs that the next polls hand out: by its queue and by its pool, or, known by name alone, by its queue. */
-async function pollAll(db: TestDatabase['db'], { pools, queues, runs }: InsertedState, at: Date): Promise<Set<string>> {
+/** What is handed out next, of each queue and of each pool: by a claim that is undone, or by a poll. */
+const handOuts: Record<
+  ExplainedBy,
+  Record<'ofQueue' | 'ofPool', (db: Db, id: string, at: Date) => Promise<string[]>>
+> = {
+  poll: {
+    ofQueue: async (db, id, at) =>
+      (await getRunsInWorkQueue(db, id, { scheduledBefore: at })).runs.map((run) => run.id),
+    ofPool: async (db, id, at) =>
+      (await getScheduledFlowRuns(db, { workPoolIds: [id], scheduledBefore: at })).map(({ flowRun }) => flowRun.id),
+  },
+  claim: {
+    ofQueue: (db, id, now) =>
+      undone(db, async (trx) => (await claimRunsInWorkQueue(trx, id, { now })).runs.map((run) => run.id)),
+    ofPool: (db, id, now) =>
+      undone(db, async (trx) =>
+        (await claimScheduledFlowRuns(trx, { workPoolIds: [id], scheduledBefore: now, now })).map(
+          ({ flowRun }) => flowRun.id,
+        ),
+      ),
+  },
+}
+
+async function undone<T>(db: Db, call: (trx: Db) => Promise<T>): Promise<T> {
+  const trx = await db.startTransaction().execute()
+  try {
+    return await call(trx)
+  } finally {
+    await trx.rollback().execute()
+  }
+}
+
+/** The ids of the runs that are handed out next: by its queue and by its pool, or, known by name alone, by its queue. */
+async function handOutAll(
+  db: Db,
+  { pools, queues, runs }: InsertedState,
+  at: Date,
+  by: ExplainedBy,
+): Promise<Set<string>> {
+  const { ofQueue, ofPool } = handOuts[by]
   const byQueue = new Map<string, Set<string>>()
   for (const { id } of queues) {
-    const polled = await getRunsInWorkQueue(db, id, { scheduledBefore: at })
-    byQueue.set(id, new Set(polled.runs.map((run) => run.id)))
+    byQueue.set(id, new Set(await ofQueue(db, id, at)))
   }
   const byPool = new Set<string>()
   for (const id of pools) {
-    const polled = await getScheduledFlowRuns(db, { workPoolIds: [id], scheduledBefore: at })
-    for (const { flowRun } of polled) byPool.add(flowRun.id)
+    for (const run of await ofPool(db, id, at)) byPool.add(run)
   }
   const isPolled = ({ id, queue, name }: InsertedState['runs'][number]): boolean =>
     queue === null
@@ -38,8 +79,8 @@ async function pollAll(db: TestDatabase['db'], { pools, queues, runs }: Inserted
   return new Set(runs.filter(isPolled).map(({ id }) => id))
 }
 
-/** Whether the polls hand out a run, wherever it belongs now. */
-async function isPolled(db: TestDatabase['db'], id: string, at: Date): Promise<boolean> {
+/** Whether a run is handed out, wherever it belongs now. */
+async function isHandedOut(db: Db, id: string, at: Date, by: ExplainedBy): Promise<boolean> {
   const run = await readFlowRun(db, id)
   const rows = await db
     .selectFrom('work_queue as queue')
@@ -47,7 +88,7 @@ async function isPolled(db: TestDatabase['db'], id: string, at: Date): Promise<b
     .select(['queue.id', 'queue.name', 'pool.id as pool', 'pool.name as poolName'])
     .execute()
   const queues = rows.map((row) => ({ ...row, takesNames: row.poolName === 'default-agent-pool' }))
-  const polled = await pollAll(
+  const polled = await handOutAll(
     db,
     {
       pools: [...new Set(queues.map(({ pool }) => pool))],
@@ -55,6 +96,7 @@ async function isPolled(db: TestDatabase['db'], id: string, at: Date): Promise<b
       runs: [{ id, queue: run?.workQueueId ?? null, name: run?.workQueueName ?? null }],
     },
     at,
+    by,
   )
   return polled.has(id)
 }
@@ -63,7 +105,9 @@ function hindrances({ reasons }: FlowRunExplanation): FlowRunExplanation['reason
   return reasons.filter(({ kind }) => kind !== 'handed-out')
 }
 
-describe.each([sqliteMemory, postgres])('on $name', (kind) => {
+const kinds = [sqliteMemory, postgres].flatMap((kind) => (['claim', 'poll'] as const).map((by) => ({ kind, by })))
+
+describe.each(kinds)('on $kind.name, by $by', ({ kind, by }) => {
   const withState = async (
     database: TestDatabase,
     state: RandomState,
@@ -77,7 +121,7 @@ describe.each([sqliteMemory, postgres])('on $name', (kind) => {
     }
   }
 
-  test('a run is said to be handed out exactly when the polls return it', { timeout: 300_000 }, async () => {
+  test('a run is said to be handed out exactly when it is', { timeout: 300_000 }, async () => {
     await using database = await kind.create()
     const { db } = database
     let explained = 0
@@ -85,11 +129,11 @@ describe.each([sqliteMemory, postgres])('on $name', (kind) => {
     await fc.assert(
       fc.asyncProperty(randomState, async (state) => {
         await withState(database, state, async (inserted) => {
-          const polled = await pollAll(db, inserted, now)
+          const polled = await handOutAll(db, inserted, now, by)
           // Of each state two runs, as random as the others, and one that comes out.
           const some = [...inserted.runs.slice(0, 2), ...inserted.runs.filter(({ id }) => polled.has(id)).slice(0, 1)]
           for (const { id } of some) {
-            const explanation = await explainFlowRun(db, id, { now })
+            const explanation = await explainFlowRun(db, id, { by, now })
             expect(explanation).toMatchObject({ flowRunId: id, handedOut: polled.has(id) })
             expect(explanation.reasons.at(-1)?.kind === 'handed-out').toBe(polled.has(id))
             expect(explanation.reasons.length).toBeGreaterThan(0)
@@ -115,13 +159,13 @@ describe.each([sqliteMemory, postgres])('on $name', (kind) => {
         fc.asyncProperty(randomState, fc.nat({ max: 9 }), async (state, number) => {
           await withState(database, state, async ({ runs }) => {
             const id = runs[number]?.id as string
-            const explanation = await explainFlowRun(db, id, { now })
+            const explanation = await explainFlowRun(db, id, { by, now })
 
             for (const reason of hindrances(explanation)) {
               seen.add(reason.kind)
               const trx = await db.startTransaction().execute()
               const at = await remove(trx, id, reason, now)
-              const { reasons } = await explainFlowRun(trx, id, { now: at })
+              const { reasons } = await explainFlowRun(trx, id, { by, now: at })
               expect(reasons.map(keyOf)).not.toContain(keyOf(reason))
               await trx.rollback().execute()
             }
@@ -130,10 +174,10 @@ describe.each([sqliteMemory, postgres])('on $name', (kind) => {
             let current = explanation
             for (let rounds = 0; rounds < 10 && hindrances(current).length > 0; rounds++) {
               for (const reason of hindrances(current)) at = await remove(db, id, reason, at)
-              current = await explainFlowRun(db, id, { now: at })
+              current = await explainFlowRun(db, id, { by, now: at })
             }
-            expect(current.reasons).toEqual([{ kind: 'handed-out', sentence: 'The next poll hands it out.' }])
-            expect(await isPolled(db, id, at)).toBe(true)
+            expect(current.reasons).toEqual([{ kind: 'handed-out', sentence: `The next ${by} hands it out.` }])
+            expect(await isHandedOut(db, id, at, by)).toBe(true)
           })
         }),
         { numRuns: 120 },
