@@ -46,8 +46,8 @@ export interface PlaceFacts {
   /** Whether polls and claims over the pool look at the run: it belongs to the queue by id. */
   readonly isPolledByPool: boolean
   /**
-   * Which runs polls, or claims, over the pool take before it, were it not for the pool's limit; `undefined` when they do
-   * not come to it, for another reason.
+   * Which runs polls, or claims, over the pool take before it, were it not for the pool's limit; `undefined`
+   * when they do not come to it, for another reason.
    */
   readonly aheadInPool: readonly AheadFacts[] | undefined
   /** Whether polls, or claims, over the pool use up the queue's slots before they come to the run. */
@@ -67,7 +67,7 @@ export interface ExplainedFlowRun {
   readonly isRetriedInProcess: boolean
 }
 
-/** The verdict on a run: whether the next claim, or poll, hands it out, and every reason that holds, in order. */
+/** The verdict: whether the next claim, or poll, hands a run out, and every reason that holds, in order. */
 export interface FlowRunVerdict {
   readonly handedOut: boolean
   readonly reasons: readonly Reason[]
@@ -78,8 +78,8 @@ export interface FlowRunVerdict {
  * reason that holds, in order.
  *
  * @param run - The run.
- * @param place - Where it belongs, with slots as claims, or polls, count them; `undefined` when it belongs to
- *   no queue.
+ * @param place - Where it belongs, with slots as claims, or polls, count them; `undefined` when it belongs
+ *   to no queue.
  * @param by - Whose answer is wanted. A claim of a queue keeps the limit and the pause of its pool too.
  *
  * @example
@@ -132,8 +132,8 @@ function hindrancesOf(run: ExplainedFlowRun, place: PlaceFacts, by: ExplainedBy)
   if (aheadInPool !== undefined && inPool > 0 && inPool >= openInPool) {
     reasons.push({ kind: 'behind', scope: 'pool', runs: inPool, openSlots: openInPool, ahead: aheadInPool })
   }
-  // By queue and by pool, polls count slots differently, and so do claims of a queue with a tag filter: it can
-  // be full to the one and not to the other.
+  // By queue and by pool, polls count slots differently, and so do claims of a queue with a tag filter: it
+  // can be full to the one and not to the other.
   if (reasons.length === 0 && place.isPassedOverInPool && queue.concurrencyLimit !== null) {
     reasons.push(...fullness({ ...queue, openSlots: 0 }, undefined))
   }

@@ -66,7 +66,7 @@ export type ReasonFacts =
 /** A reason: its facts, and one sentence that says them. */
 export type Reason = ReasonFacts & { readonly sentence: string }
 
-/** Whose answer an explanation is: claims and polls count slots differently, and a claim keeps more limits. */
+/** Whose answer it is: claims and polls count slots differently, and a claim of a queue keeps its pool's. */
 export type ExplainedBy = 'claim' | 'poll'
 
 /** Puts a reason into a sentence. */

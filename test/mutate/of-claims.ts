@@ -10,7 +10,7 @@ export const ofClaims: readonly Mutation[] = [
   },
   {
     file: 'src/sql/active-runs.ts',
-    find: 'return sql`(${byId} + ${named})`',
+    find: 'return named === undefined ? byId : sql`(${byId} + ${named})`',
     replace: 'return byId',
     fails:
       'test/contract/membership/claims-by-membership.test.ts > on SQLite in memory > PENDING ones occupy it for claims',

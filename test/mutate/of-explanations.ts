@@ -3,6 +3,30 @@ import type { Mutation } from './mutation.js'
 /** What explanations and health look at, beside the rules. */
 export const ofExplanations: readonly Mutation[] = [
   {
+    file: 'src/rules/judge-flow-run.ts',
+    find: "by === 'claim' ? Math.min(queue.openSlots, pool.openSlots) : queue.openSlots",
+    replace: 'queue.openSlots',
+    fails: 'test/unit/judge-flow-run.test.ts > no more than the pool has open slots',
+  },
+  {
+    file: 'src/rules/judge-flow-run.ts',
+    find: "by === 'claim' || isPolledByPool",
+    replace: 'isPolledByPool',
+    fails: 'test/unit/judge-flow-run.test.ts > keeps the pause and the limit of the pool',
+  },
+  {
+    file: 'src/sql/active-runs.ts',
+    find: "by === 'claim' ? CLAIM_SLOTS : POOL_POLL_SLOTS",
+    replace: 'POOL_POLL_SLOTS',
+    fails: 'test/contract/explain/explain-by-claim.test.ts > on SQLite in memory > keeps a slot of the pool for claims',
+  },
+  {
+    file: 'src/explain/read-facts.ts',
+    find: '[isClaim ? and([isSelected, isOfNoOtherLimit(tables, queue.id)]) : isSelected]',
+    replace: '[isSelected]',
+    fails: 'test/contract/explain/explain-by-claim.test.ts > on SQLite in memory > a claim by a tag filter passes over',
+  },
+  {
     file: 'src/sql/runs.ts',
     find: '(${keys}) < (select',
     replace: '(${keys}) > (select',

@@ -112,8 +112,8 @@ export const ofRules: readonly Mutation[] = [
   },
   {
     file: 'src/rules/judge-flow-run.ts',
-    find: 'aheadInQueue >= queue.openSlots',
-    replace: 'aheadInQueue > queue.openSlots',
+    find: 'aheadInQueue >= openInQueue',
+    replace: 'aheadInQueue > openInQueue',
     fails: 'test/unit/judge-flow-run.test.ts',
   },
   {

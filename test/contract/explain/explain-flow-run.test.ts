@@ -214,6 +214,7 @@ describeOnDatabases('explainFlowRun', (t) => {
     }
     await refused({ now: new Date(NaN) }, 'now')
     await refused({ now: null }, 'now')
+    await refused({ by: 'polls' }, 'by')
     await refused({ limit: 1 }, 'limit')
   })
 })

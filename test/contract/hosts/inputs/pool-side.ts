@@ -86,6 +86,7 @@ export const poolSideRefusals: Refusals = {
   countWorkPoolActiveSlots: {
     ids: [orAbsent(not.list), (db, ids) => countWorkPoolActiveSlots(db, ids)],
     'ids.1': [orAbsent(not.id), (db, id, { pool }) => countWorkPoolActiveSlots(db, [pool, id])],
+    by: [['claims', 'POLL', '', null, 7], (db, by, { pool }) => countWorkPoolActiveSlots(db, [pool], { by })],
   },
   readWorkQueueSlotHolders: {
     '': [orNull(not.object), (db, options, { queue }) => readWorkQueueSlotHolders(db, queue, options)],
@@ -106,6 +107,7 @@ export const poolSideRefusals: Refusals = {
       orNull(not.count),
       (db, limitPerQueue, { pool }) => readWorkPoolSlotHolders(db, pool, { limitPerQueue }),
     ],
+    by: [['claims', 'POLL', '', null, 7], (db, by, { pool }) => readWorkPoolSlotHolders(db, pool, { by })],
     limit: [[1, ...not.known], (db, limit, { pool }) => readWorkPoolSlotHolders(db, pool, { limit } as object)],
   },
   recordWorkerHeartbeat: {
