@@ -41,9 +41,11 @@ export async function claimOnSqlite(scope: Scope, workQueueId: string, claim: Qu
       await runStatement(inside, 'queue-claim-poll', (p) => recordPoll(inside, p('workQueueId'), p('now')), values)
     }
     const picked = await pick(inside, workQueueId, timed, known)
-    const runs = picked.place.hasFilter
-      ? await claimByFilter(inside, picked.workQueue, timed)
-      : await enterPendingRuns(inside, picked.ids, timed)
+    const runs = picked.place.isPaused
+      ? []
+      : picked.place.hasFilter
+        ? await claimByFilter(inside, picked.workQueue, timed)
+        : await enterPendingRuns(inside, picked.ids, timed)
     return { ...picked, runs }
   })
   remember(scope, workQueueId, { ...claimed.place, foundNothing: claim.limit > 0 && claimed.runs.length === 0 })

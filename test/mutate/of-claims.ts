@@ -3,6 +3,13 @@ import type { Mutation } from './mutation.js'
 /** What claims take, and how it is written. */
 export const ofClaims: readonly Mutation[] = [
   {
+    file: 'src/claims/claim-on-sqlite.ts',
+    find: 'const runs = picked.place.isPaused',
+    replace: 'const runs = picked.place.workPoolId === workQueueId',
+    fails:
+      'test/contract/claims-of-closed-queues.test.ts > on SQLite in memory > by their deployment, of a paused pool, in a pool, when it is the first',
+  },
+  {
     file: 'src/sql/active-runs.ts',
     find: 'CLAIM_SLOTS: SlotRule = { states: WORK_QUEUE_SLOT_STATES,',
     replace: "CLAIM_SLOTS: SlotRule = { states: ['PENDING', 'RUNNING'],",

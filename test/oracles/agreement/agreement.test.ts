@@ -105,9 +105,11 @@ function hindrances({ reasons }: FlowRunExplanation): FlowRunExplanation['reason
   return reasons.filter(({ kind }) => kind !== 'handed-out')
 }
 
-const kinds = [sqliteMemory, postgres].flatMap((kind) => (['claim', 'poll'] as const).map((by) => ({ kind, by })))
+const kinds = [sqliteMemory, postgres].flatMap((kind) =>
+  (['claim', 'poll'] as const).map((by) => [kind.name, by, kind] as const),
+)
 
-describe.each(kinds)('on $kind.name, by $by', ({ kind, by }) => {
+describe.each(kinds)('on %s, by %s', (_, by, kind) => {
   const withState = async (
     database: TestDatabase,
     state: RandomState,
@@ -121,7 +123,7 @@ describe.each(kinds)('on $kind.name, by $by', ({ kind, by }) => {
     }
   }
 
-  test('a run is said to be handed out exactly when it is', { timeout: 300_000 }, async () => {
+  test('a run is said to be handed out exactly when it is', { timeout: 600_000 }, async () => {
     await using database = await kind.create()
     const { db } = database
     let explained = 0
@@ -150,7 +152,7 @@ describe.each(kinds)('on $kind.name, by $by', ({ kind, by }) => {
 
   test(
     'a reason that is removed is no longer given, and without all of them the run comes out',
-    { timeout: 300_000 },
+    { timeout: 600_000 },
     async () => {
       await using database = await kind.create()
       const { db } = database
