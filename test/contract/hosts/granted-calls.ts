@@ -54,6 +54,7 @@ const readingCalls: Record<string, GrantedCall> = {
   readWorkQueueStats: (db) => library.readWorkQueueStats(db),
   readWorkPoolStats: (db) => library.readWorkPoolStats(db),
   readNextStartTime: (db) => library.readNextStartTime(db),
+  'readWorkPoolSlotHolders, as claims count': (db) => library.readWorkPoolSlotHolders(db, pool, { by: 'claim' }),
   explainFlowRun: (db) => library.explainFlowRun(db, scheduled),
   'explainFlowRun, of a run that is PENDING': (db) => library.explainFlowRun(db, pending),
   'explainFlowRun, of a queue that is full': (db) => library.explainFlowRun(db, waiting),
