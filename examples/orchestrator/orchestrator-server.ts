@@ -1,7 +1,7 @@
 // The server, a program: takes runs over HTTP, and does all upkeep on one timer. Several may serve one database.
 
 import { serve } from '@hono/node-server'
-import { releaseExpiredLeases, runUpkeep } from 'kysely-work-queues'
+import { runUpkeep } from 'kysely-work-queues'
 import { migrate, openDatabase } from './host-database.js'
 import { every, untilStopped } from './loop.js'
 import { notify } from './notify.js'
@@ -20,11 +20,15 @@ const http = serve({ fetch: createRoutes(db, workPool).fetch, port: Number(PORT)
   console.log(`listening on http://127.0.0.1:${port}`),
 )
 await Promise.all([
-  every(Number(UPKEEP_SECONDS), stopped, async () => {
-    // A worker that died lets its leases expire. What it ran is run again, unless it kills whoever runs it.
-    await releaseExpiredLeases(db, { runningTo: 'SCHEDULED', maxReleases: 3 })
-    await runUpkeep(db, { pruneFlowRunsAfterSeconds: 30 * DAY, pruneWorkersAfterSeconds: DAY })
-  }),
+  every(Number(UPKEEP_SECONDS), stopped, () =>
+    runUpkeep(db, {
+      // A worker that died lets its leases expire. What it ran is run again, unless it kills whoever runs it.
+      runningTo: 'SCHEDULED',
+      maxReleases: 3,
+      pruneFlowRunsAfterSeconds: 30 * DAY,
+      pruneWorkersAfterSeconds: DAY,
+    }),
+  ),
   every(1, stopped, () => notify(db)),
 ])
 http.close()
