@@ -150,7 +150,7 @@ export function activeInPool(
  * an order, the planner preferred a scan of the whole table to the look-ups (141,000 runs, statistics fresh:
  * 3,600 pages against 40).
  */
-export function activeOfEach(
+function activeOfEach(
   { dialect, tables }: Scope,
   {
     queues,
