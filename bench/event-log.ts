@@ -38,7 +38,8 @@ await writeSections(new URL('RESULTS.md', import.meta.url), {
 
 ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, load ${load} at the start; Node ${process.versions.node}, Kysely ${kysely.version},
 ${versions.join(', ')} (${storage}); ${formatISO(new Date(), { representation: 'date' })}, by \`npm run bench:events\`. The same calls on two databases of 20,000 runs that are due,
-one with the migration \`eventLog\`; 20,000 events wait in it. Each time is the lowest of the medians of several rounds, in turn.
+one with the migration \`eventLog\`; 20,000 events wait in it. Each time is
+processor time, of client and server together: the median of 60 calls, in turn.
 
 ${texts.join('\n\n')}`,
 })

@@ -15,7 +15,8 @@ export const prefectDatabases: readonly DatabaseKind[] = [sqliteMemory, postgres
     for (const statement of ddl.split(/;\n/)) {
       if (statement.trim() !== '') await sql.raw(statement).execute(database.plain)
     }
-    if (hasEvents) await migrateTo(database.plain, eventLog)
+    // Without a record of it, which other migrations would have to know of.
+    if (hasEvents) for (const { up } of Object.values(eventLog)) await up(database.plain)
     return database
   },
 }))
