@@ -144,7 +144,7 @@ export { type WorkQueueFilter, workQueueFilterSchema } from './model/work-queue.
 
 // Types of the rules, which records and answers have
 export type { WorkQueueHealthPolicy } from './rules/evaluate-health.js'
-export type { AheadFacts, ExplainedBy, HolderFacts, Reason, ReasonFacts } from './rules/reasons.js'
+export type { AheadFacts, ExplainedBy, HolderFacts, LeaseFacts, Reason, ReasonFacts } from './rules/reasons.js'
 export type { EventResource } from './rules/prefect-event-name.js'
 export type { StateType } from './rules/states.js'
 export type { WorkPoolStatus } from './rules/work-pool-status.js'

@@ -9,7 +9,7 @@ export {
   type PoolFacts,
   type QueueFacts,
 } from './rules/judge-flow-run.js'
-export type { AheadFacts, ExplainedBy, HolderFacts, Reason, ReasonFacts } from './rules/reasons.js'
+export type { AheadFacts, ExplainedBy, HolderFacts, LeaseFacts, Reason, ReasonFacts } from './rules/reasons.js'
 export { enterState, type EnteredState, type FlowRunFacts } from './rules/enter-state.js'
 export { DEFAULT_HEALTH_CHECK_POLICY, evaluateHealth, type WorkQueueHealthPolicy } from './rules/evaluate-health.js'
 export { isLastPolledRecent, WORK_QUEUE_LAST_POLLED_TIMEOUT_SECONDS } from './rules/is-last-polled-recent.js'

@@ -13,6 +13,7 @@ import type { FlowRun } from '../model/flow-run.js'
 import { encodeTime } from '../model/values.js'
 import { open, type RequiredTables, type Scope, type Session } from '../session.js'
 import { findWorkQueueByName } from '../work-queues/read-work-queue-by-name.js'
+import { readLeaseOf } from './read-facts.js'
 import { readPlace } from './read-place.js'
 
 /** How an explanation is made. */
@@ -45,10 +46,10 @@ export interface FlowRunExplanation {
  * Explains why a flow run does not start: whether the next claim, or poll, hands it out now, and every reason
  * why it does not.
  *
- * The reasons come in this order: its state, its queue, its start time, pauses, full queue and pool (with who
- * holds the slots and since when), runs before it (how many, of which queues), and then what keeps runs
- * waiting that would be handed out: a queue that nobody polls, a pool without a worker. Each is data and one
- * sentence.
+ * The reasons come in this order: its state, the lease that it is held by, its queue, its start time, pauses,
+ * full queue and pool (with who holds the slots, since when, and by which lease), runs before it (how many,
+ * of which queues), and then what keeps runs waiting that would be handed out: a queue that nobody polls, a
+ * pool without a worker. Each is data and one sentence.
  *
  * It looks with the statements and rules that claims and polls use, so that they cannot disagree: `handedOut`
  * is true exactly when both `claimRunsInWorkQueue(db, queueId)` and
@@ -86,6 +87,7 @@ async function judge(scope: Scope, run: FlowRun, now: Date, by: ExplainedBy): Pr
   const explained = {
     ...run,
     ...(await readStartTime(scope, run, now)),
+    ...(await readLeaseOf(scope, run)),
     isRetriedInProcess: run.empiricalPolicy['retry_type'] === 'in_process',
   }
   const workQueueId = await queueOf(scope, run)

@@ -1,9 +1,9 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { PoolFacts, QueueFacts } from '../rules/judge-flow-run.js'
 import { openSlots } from '../rules/open-slots.js'
-import type { ExplainedBy, HolderFacts } from '../rules/reasons.js'
+import type { ExplainedBy, HolderFacts, LeaseFacts } from '../rules/reasons.js'
 import { isOfNoOtherLimit } from '../polls/filter-queue-poll.js'
-import { FILTER_QUEUE_SLOT_STATES, type StateType } from '../rules/states.js'
+import { FILTER_QUEUE_SLOT_STATES, type StateType, WORK_QUEUE_SLOT_STATES } from '../rules/states.js'
 import {
   activeInPool,
   activeOfPool,
@@ -16,11 +16,13 @@ import {
 } from '../sql/active-runs.js'
 import { and, type Condition } from '../sql/lists.js'
 import { membership } from '../sql/runs.js'
+import { hasTable } from '../sql/optional-tables.js'
 import { readHasOnlineWorker } from '../sql/online-workers.js'
+import type { FlowRun } from '../model/flow-run.js'
 import type { WorkPool } from '../model/work-pool.js'
 import type { WorkQueue } from '../model/work-queue.js'
 import type { Scope } from '../session.js'
-import { decodeSlotAcquiredAt, slotAcquiredAt } from '../slots/slot-holders.js'
+import { decodeSlotAcquiredAt, leaseParts, type LeaseRow, slotAcquiredAt, toLease } from '../slots/slot-holders.js'
 import { selectWorkPools } from '../work-pools/select-work-pools.js'
 import { matchesQueueFilter } from '../sql/filters.js'
 import { findWorkQueue } from '../work-queues/select-work-queues.js'
@@ -132,15 +134,37 @@ async function countActiveOfPool(scope: Scope, { id, concurrencyLimit }: WorkPoo
 }
 
 async function readHolders(scope: Scope, runs: readonly RawBuilder<unknown>[]): Promise<HolderFacts[]> {
-  const parts = runs.map((part): RawBuilder<unknown> => sql`select run.id, run.name, run.state_type from ${part}`)
-  const { rows } = await sql<Omit<HolderFacts, 'slotAcquiredAt'> & { slotAcquiredAt: unknown }>`
+  const parts = runs.map(
+    (part): RawBuilder<unknown> => sql`select run.id, run.name, run.state_type, run.state_id from ${part}`,
+  )
+  const leases = await leaseParts(scope)
+  const { rows } = await sql<HolderRow>`
     select run.id as "flowRunId", run.name, run.state_type as "stateType", ${slotAcquiredAt(scope)} as "slotAcquiredAt"
+      ${leases.columns}
     from (${sql.join(parts, sql` union all `)}) as run
+    ${leases.join}
     order by run.id
     limit ${sql.lit(SHOWN_HOLDERS)}
   `.execute(scope.db)
-  return rows.map((row) => ({
-    ...row,
-    slotAcquiredAt: decodeSlotAcquiredAt(row.slotAcquiredAt, row.flowRunId),
+  return rows.map(({ flowRunId, name, stateType, ...row }) => ({
+    flowRunId,
+    name,
+    stateType,
+    slotAcquiredAt: decodeSlotAcquiredAt(row.slotAcquiredAt, flowRunId),
+    ...toLease(row, flowRunId),
   }))
+}
+
+type HolderRow = Pick<HolderFacts, 'flowRunId' | 'name' | 'stateType'> & LeaseRow & { readonly slotAcquiredAt: unknown }
+
+/** The lease that a run is held by, where it occupies a slot. */
+export async function readLeaseOf(scope: Scope, { id, stateType }: FlowRun): Promise<{ lease?: LeaseFacts }> {
+  if (stateType === null || !WORK_QUEUE_SLOT_STATES.includes(stateType)) return {}
+  if (!(await hasTable(scope, 'flow_run_lease', 'read'))) return {}
+  const { columns, join } = await leaseParts(scope)
+  const { db, tables } = scope
+  const { rows } = await sql<LeaseRow>`
+    select run.id ${columns} from ${tables.flow_run} as run ${join} where run.id = ${id}
+  `.execute(db)
+  return rows[0] === undefined ? {} : toLease(rows[0], id)
 }

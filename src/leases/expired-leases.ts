@@ -2,6 +2,7 @@ import { type RawBuilder, sql } from 'kysely'
 import { decode, selection } from '../model/columns.js'
 import { type FlowRun, flowRunColumns } from '../model/flow-run.js'
 import { decodeBoolean, encodeTime } from '../model/values.js'
+import type { Dialect } from '../model/dialect.js'
 import type { Scope } from '../session.js'
 import { runStatement } from '../sql/cached-statement.js'
 import { timeOfStatement } from '../sql/clock.js'
@@ -14,6 +15,28 @@ type Fragment = RawBuilder<unknown>
 export interface ExpiredLease {
   readonly flowRunId: string
   readonly holds: boolean
+}
+
+/** Whether a lease has expired, void or not: locks and writes nothing. */
+export async function hasExpiredLeases(scope: Scope, now: Date | undefined): Promise<boolean> {
+  const { dialect, tables } = scope
+  const time = dialect === 'postgres' ? now : (now ?? new Date())
+  const rows = await runStatement(
+    scope,
+    `has-expired-leases ${time === undefined}`,
+    (parameter) => sql`
+      select lease.flow_run_id from ${tables.flow_run_lease} as lease
+      where ${isExpired(dialect, time && parameter('now'))}
+      limit 1`,
+    { now: time && encodeTime(time, dialect) },
+  )
+  return rows.length > 0
+}
+
+/** The lease has expired at that time, by default now. */
+function isExpired(dialect: Dialect, now: Fragment | undefined): Condition {
+  if (now === undefined) return sql`lease.expires_at <= ${timeOfStatement(undefined, dialect)}`
+  return sql`lease.expires_at <= ${dialect === 'postgres' ? sql`cast(${now} as timestamptz)` : now}`
 }
 
 /** Void ones that a release drops at most. */
@@ -36,11 +59,9 @@ export async function meetExpiredLeases(scope: Scope, limit: number, now: Date |
     scope,
     `expired-leases ${time === undefined}`,
     (parameter) => {
-      const value = parameter('now')
-      const given = isPostgres ? sql`cast(${value} as timestamptz)` : value
-      const isExpired: Condition = sql`lease.expires_at <= ${time === undefined ? timeOfStatement(undefined, dialect) : given}`
+      const condition = isExpired(dialect, time && parameter('now'))
       const most = sql`cast(${parameter('limit')} as integer)`
-      return isPostgres ? lockExpired(scope, isExpired, most) : findExpired(scope, isExpired, most)
+      return isPostgres ? lockExpired(scope, condition, most) : findExpired(scope, condition, most)
     },
     { limit, now: time && encodeTime(time, dialect) },
   )
@@ -51,7 +72,7 @@ export async function meetExpiredLeases(scope: Scope, limit: number, now: Date |
  * PostgreSQL. The row that is locked may be another than the one that was met: it is asked again whether it
  * is of the same claim, and has expired. So a lease that was renewed meanwhile is left alone.
  */
-function lockExpired(scope: Scope, isExpired: Condition, limit: Fragment): RawBuilder<never> {
+function lockExpired(scope: Scope, hasExpired: Condition, limit: Fragment): RawBuilder<never> {
   const { tables } = scope
   const sameLease = sql`
     select lease.flow_run_id
@@ -61,18 +82,18 @@ function lockExpired(scope: Scope, isExpired: Condition, limit: Fragment): RawBu
     with met as materialized (
       select lease.flow_run_id, lease.state_id, lease.expires_at, ${leaseHolds(scope)} as holds
       from ${tables.flow_run_lease} as lease ${runOfLease(scope)}
-      where ${isExpired}
+      where ${hasExpired}
     ),
     held as materialized (
       ${sameLease}
-      where met.holds and ${isExpired}
+      where met.holds and ${hasExpired}
       order by met.expires_at, met.flow_run_id
       limit (select ${limit})
       for update of lease skip locked
     ),
     void as materialized (
       ${sameLease}
-      where not met.holds and ${isExpired}
+      where not met.holds and ${hasExpired}
       limit ${sql.lit(MOST_VOID)}
       for update of lease skip locked
     )
@@ -88,12 +109,12 @@ function lockExpired(scope: Scope, isExpired: Condition, limit: Fragment): RawBu
 }
 
 /** SQLite. */
-function findExpired(scope: Scope, isExpired: Condition, limit: Fragment): RawBuilder<never> {
+function findExpired(scope: Scope, hasExpired: Condition, limit: Fragment): RawBuilder<never> {
   return sql`
     with met as materialized (
       select lease.flow_run_id, lease.expires_at, ${leaseHolds(scope)} as holds
       from ${scope.tables.flow_run_lease} as lease ${runOfLease(scope)}
-      where ${isExpired}
+      where ${hasExpired}
     )
     select * from (
       select met.flow_run_id as "flowRunId", 1 as holds from met where met.holds

@@ -4,6 +4,7 @@ import {
   type AheadFacts,
   type ExplainedBy,
   type HolderFacts,
+  type LeaseFacts,
   type Reason,
   type ReasonFacts,
   toReason,
@@ -65,6 +66,8 @@ export interface ExplainedFlowRun {
   readonly isDue: boolean
   readonly workQueueName: string | null
   readonly isRetriedInProcess: boolean
+  /** The lease that it is held by. */
+  readonly lease?: LeaseFacts | undefined
 }
 
 /** The verdict: whether the next claim, or poll, hands a run out, and every reason that holds, in order. */
@@ -95,9 +98,10 @@ export function judgeFlowRun(
   now: Date,
   by: ExplainedBy,
 ): FlowRunVerdict {
-  const { stateType, stateName, nextScheduledStartTime, isDue, workQueueName } = run
+  const { stateType, stateName, nextScheduledStartTime, isDue, workQueueName, lease } = run
   const hindrances: ReasonFacts[] = []
   if (stateType !== 'SCHEDULED') hindrances.push({ kind: 'not-scheduled', stateType, stateName })
+  if (lease !== undefined) hindrances.push({ kind: lease.expiresAt > now ? 'leased' : 'lease-expired', ...lease })
   if (place === undefined) hindrances.push({ kind: 'no-queue', workQueueName })
   if (!isDue) hindrances.push({ kind: 'not-due', until: nextScheduledStartTime })
   const warnings: ReasonFacts[] = []

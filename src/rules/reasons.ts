@@ -1,6 +1,12 @@
 import { DEFAULT_AGENT_WORK_POOL_NAME } from './names.js'
 import type { StateType } from './states.js'
 
+/** A lease: who holds a run, and until when. */
+export interface LeaseFacts {
+  readonly holder: string
+  readonly expiresAt: Date
+}
+
 /** A run that occupies a slot, as a reason names it. */
 export interface HolderFacts {
   readonly flowRunId: string
@@ -8,6 +14,8 @@ export interface HolderFacts {
   readonly stateType: StateType | null
   /** Since when it occupies the slot; `null` when its states were not kept. */
   readonly slotAcquiredAt: Date | null
+  /** Where it was claimed in a holder's name, and that lease holds. */
+  readonly lease?: LeaseFacts | undefined
 }
 
 /** Runs of one queue that come before a run. */
@@ -21,6 +29,8 @@ export interface AheadFacts {
 /** The facts of a reason: why a run is not handed out, or what else keeps it from starting. */
 export type ReasonFacts =
   | { readonly kind: 'not-scheduled'; readonly stateType: StateType | null; readonly stateName: string | null }
+  | ({ readonly kind: 'leased' } & LeaseFacts)
+  | ({ readonly kind: 'lease-expired' } & LeaseFacts)
   | { readonly kind: 'no-queue'; readonly workQueueName: string | null }
   | { readonly kind: 'not-due'; readonly until: Date | null }
   | { readonly kind: 'not-in-filter'; readonly workQueueId: string; readonly workQueueName: string }
@@ -80,6 +90,10 @@ function sentenceOf(facts: ReasonFacts, by: ExplainedBy): string {
       return facts.stateType === null
         ? 'It has no state yet, and only SCHEDULED runs are handed out.'
         : `It is ${facts.stateType}, and only SCHEDULED runs are handed out.`
+    case 'leased':
+      return `${quote(facts.holder)} holds it, by a lease until ${facts.expiresAt.toISOString()}.`
+    case 'lease-expired':
+      return `The lease of ${quote(facts.holder)} expired at ${facts.expiresAt.toISOString()}: the next releaseExpiredLeases frees its slot, unless the holder renews it before.`
     case 'no-queue':
       return facts.workQueueName === null
         ? 'It belongs to no work queue.'
@@ -119,9 +133,10 @@ function sentenceOf(facts: ReasonFacts, by: ExplainedBy): string {
 
 function heldBy(holders: readonly HolderFacts[]): string {
   if (holders.length === 0) return ''
-  const shown = holders.slice(0, 3).map(({ name, stateType, slotAcquiredAt }) => {
+  const shown = holders.slice(0, 3).map(({ name, stateType, slotAcquiredAt, lease }) => {
     const since = slotAcquiredAt === null ? '' : ` since ${slotAcquiredAt.toISOString()}`
-    return `${quote(name)} (${stateType}${since})`
+    const by = lease === undefined ? '' : `, leased to ${quote(lease.holder)} until ${lease.expiresAt.toISOString()}`
+    return `${quote(name)} (${stateType}${since}${by})`
   })
   const more = holders.length - shown.length
   return `: held by ${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''}`

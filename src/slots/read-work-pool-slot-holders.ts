@@ -7,7 +7,7 @@ import type { ExplainedBy } from '../rules/reasons.js'
 import { and, asked, hasAnyId } from '../sql/lists.js'
 import { activeInPool, slotsOfPool } from '../sql/active-runs.js'
 import { open, type RequiredTables, type Session } from '../session.js'
-import { type SlotHolder, slotAcquiredAt, toSlotHolder } from './slot-holders.js'
+import { leaseParts, type SlotHolder, slotAcquiredAt, toSlotHolder } from './slot-holders.js'
 
 /** Which slot holders of a pool to read. */
 export interface ReadWorkPoolSlotHoldersOptions {
@@ -49,6 +49,7 @@ export async function readWorkPoolSlotHolders<DB extends RequiredTables>(
   const { workQueueIds, limitPerQueue, by } = check(optionsSchema, options)
   return await open(session, async (scope) => {
     const { db, dialect, tables } = scope
+    const leases = await leaseParts(scope)
 
     const holders = activeInPool(scope, sql`${workPoolId}`, slotsOfPool(by), undefined).map(({ active, isOfPool }) => {
       // By their ids they are found, and a pool may have many others.
@@ -67,11 +68,13 @@ export async function readWorkPoolSlotHolders<DB extends RequiredTables>(
         : sql`join ${tables.flow_run} as run on run.id = holder.id`
     const { rows } = await sql<{ slotAcquiredAt: unknown }>`
     select ${selection(flowRunColumns, dialect, 'run')}, ${slotAcquiredAt(scope)} as "slotAcquiredAt"
+      ${leases.columns}
     from (
       select run.id, row_number() over (partition by run.queue_id order by run.id) as place_in_queue
       from (${sql.join(holders, sql` union all `)}) as run
     ) as holder
     ${byId}
+    ${leases.join}
     where ${isWithinLimit}
     order by run.id asc
   `.execute(db)

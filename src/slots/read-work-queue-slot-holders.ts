@@ -9,7 +9,7 @@ import { membership, page } from '../sql/runs.js'
 import { open, type RequiredTables, type Scope, type Session } from '../session.js'
 import { matchesQueueFilter } from '../sql/filters.js'
 import { findWorkQueue } from '../work-queues/select-work-queues.js'
-import { type SlotHolder, slotAcquiredAt, toSlotHolder } from './slot-holders.js'
+import { leaseParts, type SlotHolder, slotAcquiredAt, toSlotHolder } from './slot-holders.js'
 
 const optionsSchema = z.strictObject(pageShape)
 
@@ -55,10 +55,13 @@ async function selectHolders(
   range: RawBuilder<unknown>,
 ): Promise<SlotHolder[]> {
   const { db, dialect, tables } = scope
+  const leases = await leaseParts(scope)
   const runs = holders.map((isHolder) => sql`select run.* from ${tables.flow_run} as run where ${isHolder}`)
   const { rows } = await sql<{ slotAcquiredAt: unknown }>`
     select ${selection(flowRunColumns, dialect, 'run')}, ${slotAcquiredAt(scope)} as "slotAcquiredAt"
+      ${leases.columns}
     from (${sql.join(runs, sql` union all `)}) as run
+    ${leases.join}
     order by run.id asc
     ${range}
   `.execute(db)

@@ -2,7 +2,10 @@ import { type RawBuilder, sql } from 'kysely'
 import { WORK_QUEUE_SLOT_STATES } from '../rules/states.js'
 import { decode, decodeAt } from '../model/columns.js'
 import { flowRunColumns } from '../model/flow-run.js'
+import { leaseHolds } from '../sql/leases.js'
 import { isOneOf } from '../sql/lists.js'
+import { hasTable } from '../sql/optional-tables.js'
+import type { LeaseFacts } from '../rules/reasons.js'
 import type { FlowRun } from '../model/flow-run.js'
 import { decodeTime, timeAsText } from '../model/values.js'
 import type { Scope } from '../session.js'
@@ -12,6 +15,8 @@ export interface SlotHolder {
   flowRun: FlowRun
   /** When the current unbroken occupation began; `null` when the run's states were not kept. */
   slotAcquiredAt: Date | null
+  /** Who holds it, and until when: where it was claimed in a holder's name, and that lease holds. */
+  lease?: LeaseFacts
 }
 
 /**
@@ -34,10 +39,42 @@ export function slotAcquiredAt({ dialect, tables }: Pick<Scope, 'dialect' | 'tab
     where state.flow_run_id = run.id and ${occupies} and (last.timestamp is null or state.timestamp >= last.timestamp))`
 }
 
-/** Makes a slot holder of a row with the columns of a run and `slotAcquiredAt`. */
-export function toSlotHolder(row: object & { slotAcquiredAt: unknown }): SlotHolder {
+/** What is selected of the leases of runs under the alias `run`, and how they are joined. */
+export interface LeaseParts {
+  /** After other columns. */
+  readonly columns: RawBuilder<unknown>
+  readonly join: RawBuilder<unknown>
+}
+
+/** The leases that hold; nothing, where there is no table of leases. */
+export async function leaseParts(scope: Scope): Promise<LeaseParts> {
+  if (!(await hasTable(scope, 'flow_run_lease', 'read'))) return { columns: sql``, join: sql`` }
+  const { dialect, tables } = scope
+  const expiresAt = sql.raw(timeAsText('lease.expires_at', dialect))
+  return {
+    columns: sql`, lease.holder as "leaseHolder", ${expiresAt} as "leaseExpiresAt"`,
+    join: sql`left join ${tables.flow_run_lease} as lease on lease.flow_run_id = run.id and ${leaseHolds(scope)}`,
+  }
+}
+
+/** What {@link leaseParts} selects. */
+export interface LeaseRow {
+  readonly leaseHolder?: string | null
+  readonly leaseExpiresAt?: unknown
+}
+
+/** Reads the lease of a run, if it has one, as a part of a record. */
+export function toLease({ leaseHolder, leaseExpiresAt }: LeaseRow, flowRunId: string): { lease?: LeaseFacts } {
+  if (typeof leaseHolder !== 'string') return {}
+  const expiresAt = decodeAt(decodeTime, leaseExpiresAt, 'flow_run_lease', flowRunId, 'expires_at')
+  return expiresAt === null ? {} : { lease: { holder: leaseHolder, expiresAt } }
+}
+
+/** Makes a slot holder of a row with the columns of a run, `slotAcquiredAt`, and its lease's. */
+export function toSlotHolder(row: object & { slotAcquiredAt: unknown } & LeaseRow): SlotHolder {
   const flowRun = decode(flowRunColumns, row)
-  return { flowRun, slotAcquiredAt: decodeSlotAcquiredAt(row.slotAcquiredAt, flowRun.id) }
+  const slotAcquiredAt = decodeSlotAcquiredAt(row.slotAcquiredAt, flowRun.id)
+  return { flowRun, slotAcquiredAt, ...toLease(row, flowRun.id) }
 }
 
 /**

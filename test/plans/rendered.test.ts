@@ -54,7 +54,7 @@ const CALLS: Readonly<Record<string, (db: Db, world: World) => Promise<unknown>>
   'pool-claim': (db, { pool }) => claimScheduledFlowRuns(db, { workPoolIds: [pool], ...due }),
   'pool-claim.limited': (db, { limitedPool }) => claimScheduledFlowRuns(db, { workPoolIds: [limitedPool], ...due }),
   'lease-renewal': (db) => renewLeases(db, 'w-1'),
-  'lease-release.of-none': (db) => releaseExpiredLeases(db),
+  'lease-release.in-a-transaction': (db) => db.transaction().execute((trx) => releaseExpiredLeases(trx)),
   'state-change': (db, { run }) => setFlowRunState(db, run, { type: 'RUNNING' }, { now }),
   'queue-slots': (db, { limitedQueue }) => countWorkQueueActiveSlots(db, [limitedQueue]),
   'pool-slots': (db, { limitedPool }) => countWorkPoolActiveSlots(db, [limitedPool]),

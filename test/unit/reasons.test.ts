@@ -33,6 +33,14 @@ describe('the sentence of a reason', () => {
       { kind: 'not-scheduled', stateType: null, stateName: null },
       'It has no state yet, and only SCHEDULED runs are handed out.',
     ],
+    [
+      { kind: 'leased', holder: 'w "1"', expiresAt: time },
+      '"w \\"1\\"" holds it, by a lease until 2035-01-01T12:00:00.123Z.',
+    ],
+    [
+      { kind: 'lease-expired', holder: 'w-1', expiresAt: time },
+      'The lease of "w-1" expired at 2035-01-01T12:00:00.123Z: the next releaseExpiredLeases frees its slot, unless the holder renews it before.',
+    ],
     [{ kind: 'no-queue', workQueueName: null }, 'It belongs to no work queue.'],
     [
       { kind: 'no-queue', workQueueName: 'a "b"' },
@@ -53,6 +61,16 @@ describe('the sentence of a reason', () => {
     [
       { kind: 'queue-full', ...queue, concurrencyLimit: 0, holders: [] },
       'The work queue "nightly" has no open slot of 0.',
+    ],
+    [
+      {
+        kind: 'queue-full',
+        ...queue,
+        concurrencyLimit: 1,
+        holders: holders(1).map((holder) => ({ ...holder, lease: { holder: 'w-1', expiresAt: time } })),
+      },
+      'The work queue "nightly" has no open slot of 1: held by "run-0" (RUNNING since 2035-01-01T12:00:00.123Z, ' +
+        'leased to "w-1" until 2035-01-01T12:00:00.123Z).',
     ],
     [
       { kind: 'queue-full', ...queue, concurrencyLimit: 2, holders: holders(2) },

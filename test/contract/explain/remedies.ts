@@ -7,6 +7,7 @@ import {
   type Reason,
   recordWorkerHeartbeat,
   recordWorkQueuePolls,
+  releaseExpiredLeases,
   setFlowRunState,
   updateWorkPool,
   updateWorkQueue,
@@ -25,6 +26,10 @@ export function keyOf(reason: Reason): string {
 /** Removes what a reason names, as its reader would, and returns what time it is then. */
 export async function remove(db: Session, runId: string, reason: Reason, now: Date): Promise<Date> {
   switch (reason.kind) {
+    case 'lease-expired':
+      await releaseExpiredLeases(db, { runningTo: 'SCHEDULED', now })
+      return now
+    case 'leased':
     case 'not-scheduled':
       await setFlowRunState(db, runId, { type: 'SCHEDULED' }, { now })
       return now

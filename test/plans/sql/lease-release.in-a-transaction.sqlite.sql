@@ -1,5 +1,7 @@
 begin;
 
+savepoint before_the_change;
+
 update "work_pool"
 set "id" = "id"
 where 0 = 1;
@@ -52,5 +54,7 @@ from
     where not met.holds
     limit 10000
   );
+
+release savepoint before_the_change;
 
 commit;
