@@ -16,6 +16,7 @@ import {
   simulatePolling,
   simulatePollings,
   startFlowRun,
+  summarizePolling,
 } from 'kysely-work-queues/testing'
 import { expect, test } from 'vitest'
 
@@ -106,4 +107,32 @@ test('a busy hour, whatever the dice say', async () => {
   expect(spread.overshoots.most).toBe(0)
   const urgent = spread.queues.find(({ queue }) => queue === 'urgent')
   expect(urgent?.waits.p95Seconds?.most).toBeLessThan(120)
+})
+
+const dyingWorkers: SimulatedPolicy = {
+  queues: [{ name: 'nightly', concurrencyLimit: 3 }],
+  runs: [{ queue: 'nightly', count: 30, startSeconds: [0, 900], durationSeconds: [30, 90] }],
+  pollers: [{ count: 3, capacity: 2, deathProbability: 0.1, stallProbability: 0.2, stallSeconds: [30, 180] }],
+  leases: { leaseSeconds: 60, sweepSeconds: 15, runningTo: 'SCHEDULED' },
+}
+
+test('workers that die, and some that come back', async () => {
+  const { leases } = summarizePolling(await simulatePolling({ seed: 7, ...dyingWorkers }))
+  expect(leases).toMatchInlineSnapshot(`
+    {
+      "deaths": 2,
+      "doubles": 0,
+      "failedRenewals": 0,
+      "held": 0,
+      "longestHeldSeconds": 68.403,
+      "refused": 3,
+      "released": 6,
+      "renewals": 63,
+      "stalls": 4,
+    }
+  `)
+
+  const unfenced = { ...dyingWorkers, leases: { ...dyingWorkers.leases, fence: false } }
+  const { leases: without } = summarizePolling(await simulatePolling({ seed: 7, ...unfenced }))
+  expect(without.doubles).toBeGreaterThan(0)
 })

@@ -1,4 +1,5 @@
 import type { PollingHistory, SlotOwner } from './simulation/history.js'
+import type { LeaseSummary } from './simulation/lease-summary.js'
 import type { Spread } from './simulation/quantiles.js'
 import type { Pollings } from './simulate-pollings.js'
 import { summarizePolling } from './summarize-polling.js'
@@ -14,7 +15,10 @@ interface Figures {
   readonly queues: readonly (RunFigures & { readonly queue: string; readonly pool: string })[]
   readonly slots: readonly (SlotOwner &
     Readonly<Record<'limit' | 'most' | 'mean' | 'utilization' | 'overshoots', Figure>>)[]
+  readonly leases: LeaseFigures
 }
+
+type LeaseFigures = Readonly<Record<keyof LeaseSummary, Figure>>
 
 type RunFigures = Readonly<Record<'started' | 'failed' | 'late' | 'neverStarted', Figure>> & {
   readonly waits: Readonly<Record<'medianSeconds' | 'p95Seconds' | 'longestSeconds', Figure>>
@@ -22,8 +26,8 @@ type RunFigures = Readonly<Record<'started' | 'failed' | 'late' | 'neverStarted'
 
 /**
  * Makes the table of a simulation for a terminal or a log: waits by queue, the use of slots, what was late or
- * not started, limits that were exceeded. Of several simulations each figure is the median with the least and
- * the most: `12 (8..31)`.
+ * not started, limits that were exceeded, and what became of leases if there was any. Of several simulations
+ * each figure is the median with the least and the most: `12 (8..31)`.
  *
  * @example
  * ```ts
@@ -38,7 +42,7 @@ export function formatPolling(polling: PollingHistory | Pollings): string {
 }
 
 function table(figures: Figures & RunFigures): string[] {
-  const { seconds, polls, handOuts, queues, slots } = figures
+  const { seconds, polls, handOuts, queues, slots, leases } = figures
   const outcomes = Object.entries(handOuts).filter(([, figure]) => mostOf(figure) > 0)
   const told = outcomes.map(([outcome, figure]) => `${outcome} ${text(figure)}`)
   const runs = [...queues.map((queue) => [`${queue.pool}/${queue.queue}`, queue] as const), ['all', figures] as const]
@@ -64,6 +68,22 @@ function table(figures: Figures & RunFigures): string[] {
         text(utilization, ' %', 100),
         text(overshoots),
       ]),
+    ]),
+    ...leaseLines(leases),
+  ]
+}
+
+/** What became of leases, in a line and a table; nothing where nothing did. */
+function leaseLines(leases: LeaseFigures): string[] {
+  if (Object.values(leases).every((figure) => mostOf(figure) === 0)) return []
+  const { renewals, failedRenewals, deaths, stalls, released, refused, doubles, held, longestHeldSeconds } = leases
+  return [
+    '',
+    `Pollers: died ${text(deaths)}, stalled ${text(stalls)}. Renewals: ${text(renewals)}, failed ${text(failedRenewals)}.`,
+    '',
+    ...aligned([
+      ['leases', 'released', 'late writes refused', 'run by two', 'slots held', 'longest held'],
+      ['all', ...[released, refused, doubles, held].map((figure) => text(figure)), text(longestHeldSeconds, ' s')],
     ]),
   ]
 }

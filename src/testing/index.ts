@@ -48,6 +48,7 @@ export type {
   SimulatedClaim,
   SimulatedClaimRequest,
   SimulatedEvent,
+  SimulatedLeases,
   SimulatedPolicy,
   SimulatedPollers,
   SimulatedPool,
@@ -56,6 +57,17 @@ export type {
   SimulatePollingOptions,
   SimulatePollingsOptions,
 } from './simulation/options.js'
+export type {
+  DoubleRun,
+  HeldSlot,
+  LeaseHistory,
+  LeaseRelease,
+  PollerDeath,
+  PollerStall,
+  RefusedWrite,
+  RunInHands,
+} from './simulation/lease-history.js'
+export type { LeaseSummary } from './simulation/lease-summary.js'
 export type { Spread } from './simulation/quantiles.js'
 export type { Seconds } from './simulation/random.js'
 export type { SlotUsage } from './simulation/slot-usage.js'

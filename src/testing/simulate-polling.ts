@@ -18,6 +18,9 @@ import { simulateIn } from './simulation/simulate-in.js'
  * (COMPLETED, or FAILED, and then it may be retried). A crashed poller leaves its runs PENDING, and they are
  * given back when they are stale. A run that was started goes on without its poller.
  *
+ * With `leases` the pollers claim in their names and renew, and what they leave behind when they die or stall
+ * is released; `leases` of the history tells what became of it.
+ *
  * {@link summarizePolling}, {@link formatPolling} and {@link drawPolling} show what happened;
  * {@link simulatePollings} tells how much of it was chance.
  *
@@ -25,6 +28,7 @@ import { simulateIn } from './simulation/simulate-in.js'
  *   each is drawn.
  * @returns The history, plain data.
  * @throws {InvalidInputError} when an option is not valid, or names a queue or pool that is not there.
+ * @throws {MissingTableError} when there are to be leases, and no table of them in the session.
  * @throws {TestDriverMissingError} when no session is given and there is no driver for SQLite.
  *
  * @example

@@ -36,6 +36,7 @@ export interface Pollings {
  * all is undone.
  *
  * @throws {InvalidInputError} when an option is not valid, or names a queue or pool that is not there.
+ * @throws {MissingTableError} when there are to be leases, and no table of them in the session.
  * @throws {TestDriverMissingError} when no session is given and there is no driver for SQLite.
  *
  * @example

@@ -1,5 +1,6 @@
 import { differenceInMilliseconds } from 'date-fns/differenceInMilliseconds'
 import type { HandOut, PollingHistory } from './simulation/history.js'
+import { type LeaseSummary, summarizeLeases } from './simulation/lease-summary.js'
 import { quantile } from './simulation/quantiles.js'
 import { slotsByOwner, type SlotUsage, slotUsages } from './simulation/slot-usage.js'
 
@@ -44,11 +45,13 @@ export interface PollingSummary extends RunsSummary {
   queues: QueueSummary[]
   /** The slots of each pool and queue. */
   slots: SlotUsage[]
+  /** Pollers that died or stalled, and what became of their runs. */
+  leases: LeaseSummary
 }
 
 /**
  * Puts a simulation into figures: how long runs waited, over all and by queue, how well slots were used,
- * which limits were exceeded, what was late or not started at all.
+ * which limits were exceeded, what was late or not started at all, what became of runs whose pollers died.
  *
  * The same history gives the same figures; the same options and seed do, on SQLite and on PostgreSQL.
  *
@@ -74,6 +77,7 @@ export function summarizePolling(history: PollingHistory): PollingSummary {
     ...summarizeRuns(history),
     queues: queues.map((place) => ({ ...place, ...summarizeRuns(ofQueue(history, place)) })),
     slots: slotUsages(history),
+    leases: summarizeLeases(history),
   }
 }
 

@@ -11,6 +11,7 @@ const MOST_LANES = 12
 /** The signs of what became of a hand-out, around a point, and what they mean. */
 export const MARKS: readonly { readonly name: string; readonly isBad: boolean; readonly path: string }[] = [
   { name: 'failed', isBad: true, path: 'm-3-3l6 6m0-6l-6 6' },
+  { name: 'crashed', isBad: true, path: 'm-3 0h6m-3-3v6' },
   { name: 'abandoned', isBad: true, path: 'm0-3l3 6h-6z' },
   { name: 'released', isBad: false, path: 'm-3 0a3 3 0 1 0 6 0a3 3 0 1 0-6 0' },
   { name: 'refused', isBad: false, path: 'm0-3v6' },
@@ -20,6 +21,8 @@ export const MARKS: readonly { readonly name: string; readonly isBad: boolean; r
 /** What a hand-out is marked by, if it is. */
 function markOf({ outcome, finishedAs }: HandOut): string | undefined {
   if (finishedAs === 'FAILED') return 'failed'
+  if (finishedAs === 'CRASHED') return 'crashed'
+  if (finishedAs === 'SCHEDULED') return 'released'
   return outcome === 'started' || outcome === 'open' ? undefined : outcome
 }
 
@@ -77,7 +80,7 @@ export function handOutsPanel({ history, scale, queueOf, queues }: Picture): Pan
           }
           const mark = MARKS.find((each) => each.name === markOf(handOut))
           if (mark !== undefined)
-            addTo(marks, mark.name, `M${short(mark.name === 'failed' ? to : from)} ${at}${mark.path}`)
+            addTo(marks, mark.name, `M${short(handOut.finishedAs === null ? from : to)} ${at}${mark.path}`)
         }
         y += count * lane + gap
       }

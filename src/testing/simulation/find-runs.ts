@@ -22,6 +22,12 @@ export interface Target {
   readonly limit?: number | undefined
 }
 
+/** In whose name runs are claimed, if in any. */
+export interface TargetLease {
+  readonly holder: string | undefined
+  readonly leaseSeconds: number | undefined
+}
+
 /** A run that a poller found, and the queue it was found in. */
 export interface FoundRun {
   readonly workQueueId: string | undefined
@@ -32,12 +38,13 @@ export interface FoundRun {
 export async function claimRuns(
   session: Session<RequiredTables>,
   { workQueueId, workPoolIds, limit }: Target,
+  lease: TargetLease,
   now: Date,
 ): Promise<FoundRun[]> {
   if (workQueueId === undefined) {
-    return await claimScheduledFlowRuns(session, { workPoolIds, limit, scheduledBefore: now, now })
+    return await claimScheduledFlowRuns(session, { workPoolIds, limit, scheduledBefore: now, now, ...lease })
   }
-  const { runs } = await claimRunsInWorkQueue(session, workQueueId, { limit, scheduledBefore: now, now })
+  const { runs } = await claimRunsInWorkQueue(session, workQueueId, { limit, scheduledBefore: now, now, ...lease })
   return runs.map((flowRun) => ({ workQueueId, flowRun }))
 }
 

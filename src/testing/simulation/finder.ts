@@ -15,7 +15,7 @@ export interface Finder {
 export function createFinder(
   session: Session<RequiredTables>,
   host: unknown,
-  { by, claim, pollSeconds }: Pick<CheckedOptions, 'by' | 'claim' | 'pollSeconds'>,
+  { by, claim, pollSeconds, leases }: Pick<CheckedOptions, 'by' | 'claim' | 'pollSeconds' | 'leases'>,
 ): Finder {
   /**
    * The situation in which a target last had nothing. Most polls find nothing: they are not made again until
@@ -26,13 +26,14 @@ export function createFinder(
   let locks: { readonly ids: readonly string[]; readonly until: Date }[] = []
 
   return {
-    async find({ name, workQueueId, workPoolIds, limit: asked }, room, simulation) {
+    async find({ name, process, workQueueId, workPoolIds, limit: asked }, room, simulation) {
       const now = nowIn(simulation)
       const limit = room === Infinity ? asked : Math.min(asked ?? room, room)
       const target = { workQueueId, workPoolIds, limit }
+      const lease = { holder: leases && process.holder, leaseSeconds: leases?.leaseSeconds }
       // What a host's claim depends on is not known: each is made.
       if (claim !== undefined) {
-        return await claimAsHost(session, host, claim, { poller: name, ...target, now }, simulation.world)
+        return await claimAsHost(session, host, claim, { poller: name, ...target, ...lease, now }, simulation.world)
       }
       const key = JSON.stringify(target)
       // All that the answer depends on: how often something was written, and how many runs have become due.
@@ -40,7 +41,9 @@ export function createFinder(
       if (idle.get(key) === situation) return []
       locks = locks.filter(({ until }) => until > now)
       const locked = [...new Set(locks.flatMap(({ ids }) => ids))]
-      const found = await (by === 'claim' ? claimRuns(session, target, now) : pollRuns(session, target, now, locked))
+      const found = await (by === 'claim'
+        ? claimRuns(session, target, lease, now)
+        : pollRuns(session, target, now, locked))
       if (found.length === 0 && locked.length === 0) idle.set(key, situation)
       if (by === 'poll') {
         locks.push({ ids: found.map(({ flowRun }) => flowRun.id), until: addMilliseconds(now, pollSeconds * 1000) })

@@ -1,6 +1,6 @@
 import type { FlowRun } from '../../model/flow-run.js'
-import type { HandOut } from './history.js'
 import { createDueTimes } from './due-times.js'
+import type { Hand } from './hands.js'
 import type { Plan } from './plan.js'
 import type { Queue } from './world.js'
 
@@ -29,7 +29,9 @@ export interface Run {
   /** Its attempts; the last one is under way. */
   readonly attempts: [Attempt, ...Attempt[]]
   /** Who has it, from PENDING on. */
-  holder: HandOut | undefined
+  holder: Hand | undefined
+  /** How often it has failed. */
+  failures: number
   isDone: boolean
 }
 
@@ -39,7 +41,7 @@ export interface Runs {
   get(id: string): Run | undefined
   /** Follows a run from now on, as it is. */
   add(flowRun: FlowRun, queue: Queue): Run
-  /** The run is tried once more. */
+  /** The run is tried once more: it failed, or was given back after it was started. */
   retry(run: Run, dueAt: Date): void
   /** A number that is another one whenever further runs have become due. */
   dueBy(now: Date): number
@@ -62,6 +64,7 @@ export function createRunsBook(plans: ReadonlyMap<string, Plan>): Runs {
         plan: plans.get(id) ?? PLAN_OF_OTHERS,
         attempts: [{ dueAt, startedAt: null }],
         holder: undefined,
+        failures: 0,
         isDone: false,
       }
       runs.set(id, run)

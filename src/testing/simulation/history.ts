@@ -1,3 +1,5 @@
+import type { LeaseHistory } from './lease-history.js'
+
 /** A run given to a poller, and what became of it. */
 export interface HandOut {
   /** When it was given. */
@@ -7,22 +9,27 @@ export interface HandOut {
   queue: string
   pool: string
   poller: string
-  /** When the run was due; `null` when it had no start time. */
+  /**
+   * When the run was due; `null` when it had no start time. One that was given back after it was started is
+   * due again from then on.
+   */
   dueAt: Date | null
-  /** Which try of the run it is: 1, and more after failures. */
+  /** Which try of the run it is: 1, and more after failures, and releases while it was RUNNING. */
   attempt: number
   /**
    * `started`: it became RUNNING. `refused`: another poller had taken it meanwhile. `abandoned`: the poller
-   * crashed, and left it PENDING. `released`: it was given back as a stale claim before it was started.
+   * crashed before it started it. `released`: it was given back before it was started, as a stale claim or
+   * since its lease expired.
    * `duplicate`: another poller had it already, or it was done, which only a claim of a host's own comes to.
    * `open`: the simulation ended first.
    */
   outcome: 'started' | 'refused' | 'abandoned' | 'released' | 'duplicate' | 'open'
   /** When it became RUNNING. */
   startedAt: Date | null
-  /** When it became COMPLETED or FAILED. */
+  /** When it was RUNNING no more: it ended, or its lease expired and it was released. */
   finishedAt: Date | null
-  finishedAs: 'COMPLETED' | 'FAILED' | null
+  /** What it became: of those released CRASHED, or SCHEDULED. */
+  finishedAs: 'COMPLETED' | 'FAILED' | 'CRASHED' | 'SCHEDULED' | null
 }
 
 /** A queue or a pool, as the owner of a concurrency limit. */
@@ -103,4 +110,6 @@ export interface PollingHistory {
   late: LateStart[]
   /** Runs that were not started before the end, due or not. */
   neverStarted: NeverStarted[]
+  /** Pollers that died or stalled, and what became of their runs. */
+  leases: LeaseHistory
 }

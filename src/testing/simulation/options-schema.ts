@@ -8,11 +8,13 @@ import {
   prioritySchema,
   timeSchema,
 } from '../../model/checks.js'
+import { DEFAULT_LEASE_SECONDS, leaseSecondsSchema } from '../../model/flow-run-lease.js'
 import type { RequiredTables, Session } from '../../session.js'
 import { TEST_CLOCK_START } from '../create-test-clock.js'
 import type {
   SimulatedClaim,
   SimulatedEvent,
+  SimulatedLeases,
   SimulatedPollers,
   SimulatedPool,
   SimulatedQueue,
@@ -31,7 +33,23 @@ type CheckedRuns = WithDefaults<
 /** Pollers after the check. */
 type CheckedPollers = WithDefaults<
   SimulatedPollers,
-  'name' | 'count' | 'everySeconds' | 'startLatencySeconds' | 'crashProbability' | 'restartSeconds'
+  | 'name'
+  | 'count'
+  | 'everySeconds'
+  | 'startLatencySeconds'
+  | 'crashProbability'
+  | 'restartSeconds'
+  | 'deathProbability'
+  | 'stallProbability'
+  | 'stallSeconds'
+  | 'renewalFailProbability'
+  | 'renewalFailSeconds'
+>
+
+/** Leases after the check. */
+type CheckedLeases = WithDefaults<
+  SimulatedLeases,
+  'leaseSeconds' | 'renewSeconds' | 'sweepSeconds' | 'runningTo' | 'fence'
 >
 
 /** A simulation's options after the check, without its session. */
@@ -47,8 +65,9 @@ export interface CheckedOptions {
   readonly pollers: readonly CheckedPollers[]
   readonly events: readonly SimulatedEvent[]
   readonly lateAfterSeconds: number
-  readonly staleAfterSeconds: number
+  readonly staleAfterSeconds?: number | undefined
   readonly pollSeconds: number
+  readonly leases?: CheckedLeases | undefined
 }
 
 const MAX_SECONDS = 1_000_000_000
@@ -105,7 +124,26 @@ const pollers = z.strictObject({
   startLatencySeconds: span().default(1),
   crashProbability: probability.default(0),
   restartSeconds: span().nullable().default(60),
+  deathProbability: probability.default(0),
+  stallProbability: probability.default(0),
+  stallSeconds: span().default(120),
+  renewalFailProbability: probability.default(0),
+  renewalFailSeconds: span().default(0),
 })
+
+// A timer of no time would go off for ever.
+const period = z.number().min(0.001).max(MAX_SECONDS)
+
+const leases = z
+  .strictObject({
+    leaseSeconds: leaseSecondsSchema.default(DEFAULT_LEASE_SECONDS),
+    renewSeconds: period.optional(),
+    sweepSeconds: period.default(15),
+    runningTo: z.enum(['CRASHED', 'SCHEDULED']).default('CRASHED'),
+    maxReleases: countSchema.optional(),
+    fence: z.boolean().default(true),
+  })
+  .transform(({ renewSeconds, ...given }) => ({ ...given, renewSeconds: renewSeconds ?? given.leaseSeconds / 3 }))
 
 const event = z
   .strictObject({
@@ -138,13 +176,22 @@ const policy = {
   pollers: z.array(pollers),
   events: z.array(event).default([]),
   lateAfterSeconds: second.default(15),
-  staleAfterSeconds: second.default(60),
+  staleAfterSeconds: second.optional(),
   pollSeconds: second.default(0),
+  leases: leases.optional(),
 }
 
 const usesItsClaim = ({ by, claim }: Pick<CheckedOptions, 'by' | 'claim'>): boolean =>
   by === 'claim' || claim === undefined
 const unusedClaim = { path: ['claim'], message: "is used with by: 'claim' only" }
+
+const usesItsLeases = ({ by, leases: given }: Pick<CheckedOptions, 'by' | 'leases'>): boolean =>
+  by === 'claim' || given === undefined
+const unusedLeases = { path: ['leases'], message: "is used with by: 'claim' only" }
+
+const hasWhatFails = ({ leases: given, pollers: some }: Pick<CheckedOptions, 'leases' | 'pollers'>): boolean =>
+  given !== undefined || some.every(({ renewalFailProbability }) => renewalFailProbability === 0)
+const nothingFails = { path: ['leases'], message: 'is needed where renewals may fail' }
 
 type InSession = { readonly session?: Session<RequiredTables> | undefined }
 
@@ -152,6 +199,8 @@ type InSession = { readonly session?: Session<RequiredTables> | undefined }
 export const simulatePollingSchema: z.ZodType<CheckedOptions & InSession> = z
   .strictObject({ ...policy, seed: seed.default(1) })
   .refine(usesItsClaim, unusedClaim)
+  .refine(usesItsLeases, unusedLeases)
+  .refine(hasWhatFails, nothingFails)
 
 /** Checks the options of simulations with several seeds. */
 export const simulatePollingsSchema: z.ZodType<
@@ -165,3 +214,5 @@ export const simulatePollingsSchema: z.ZodType<
       .transform((seeds) => (typeof seeds === 'number' ? Array.from({ length: seeds }, (_, i) => i + 1) : seeds)),
   })
   .refine(usesItsClaim, unusedClaim)
+  .refine(usesItsLeases, unusedLeases)
+  .refine(hasWhatFails, nothingFails)

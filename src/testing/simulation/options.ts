@@ -69,12 +69,50 @@ export interface SimulatedPollers {
   /** From a poll until the runs it found are started, drawn for each run. Default: 1. */
   startLatencySeconds?: Seconds | undefined
   /**
-   * How probably a poller that was given runs crashes before it starts any, and leaves them PENDING.
-   * Default: 0.
+   * How probably a poller that was given runs crashes before it starts any, and leaves them PENDING. What it
+   * had started goes on without it; with `leases` it dies with all that it has. Default: 0.
    */
   crashProbability?: number | undefined
-  /** When a crashed poller polls again. `null`: never. Default: 60. */
+  /** When a poller that crashed or died polls again. `null`: never. Default: 60. */
   restartSeconds?: Seconds | null | undefined
+  /**
+   * How probably a poller dies while a run of its is RUNNING, drawn for each run that it starts, with all
+   * that it has. Without `leases` nobody frees the slots of what was RUNNING. Default: 0.
+   */
+  deathProbability?: number | undefined
+  /**
+   * How probably a poller stalls while a run of its is RUNNING, drawn for each run that it starts: it does
+   * nothing for a while, and then all that it has not done, as if no time had passed. Default: 0.
+   */
+  stallProbability?: number | undefined
+  /** How long it stalls. Default: 120. */
+  stallSeconds?: Seconds | undefined
+  /** How probably a renewal of its leases fails. Default: 0. */
+  renewalFailProbability?: number | undefined
+  /** How long all its further renewals fail then. Default: 0, this one only. */
+  renewalFailSeconds?: Seconds | undefined
+}
+
+/** How pollers claim with leases, and how these are released. */
+export interface SimulatedLeases {
+  /** How long a lease is, in whole seconds. Default: 60. */
+  leaseSeconds?: number | undefined
+  /** From one renewal to the next. Default: a third of the lease. */
+  renewSeconds?: number | undefined
+  /** From one release of expired leases to the next. Default: 15. */
+  sweepSeconds?: number | undefined
+  /** What becomes of a run that is RUNNING when its lease is released. Default: CRASHED. */
+  runningTo?: 'CRASHED' | 'SCHEDULED' | undefined
+  /**
+   * How often a run is given back since it last was RUNNING: after that it becomes CRASHED. Default: without
+   * end.
+   */
+  maxReleases?: number | undefined
+  /**
+   * Whether pollers change states with `expectedStateId`, so that what comes too late is refused. `false`
+   * shows what happens without. Default: `true`.
+   */
+  fence?: boolean | undefined
 }
 
 /** Something that is changed while the pollers poll: a queue, or a pool when no queue is named. */
@@ -99,6 +137,10 @@ export interface SimulatedClaimRequest {
   workPoolIds: readonly string[] | undefined
   /** At most so many. `undefined`: as many as may start. */
   limit: number | undefined
+  /** With `leases`: in whose name to claim. */
+  holder: string | undefined
+  /** With `leases`: how long they are to be. */
+  leaseSeconds: number | undefined
   /** What time it is in the simulation. */
   now: Date
 }
@@ -155,11 +197,18 @@ export interface SimulatedPolicy<DB = WorkQueueTables> {
   events?: readonly SimulatedEvent[] | undefined
   /** How long after it was due a run that was not started is late. Default: 15, Prefect's. */
   lateAfterSeconds?: number | undefined
-  /** How long after it was taken a run that is still PENDING is given back. Default: 60. */
+  /**
+   * How long after it was taken a run that is still PENDING is given back. Default: 60; never, with `leases`.
+   */
   staleAfterSeconds?: number | undefined
   /**
    * With `by: 'poll'`: how long the transaction of a poll takes. Meanwhile other polls pass over the runs it
    * returns, as on PostgreSQL (`for update skip locked`). Default: 0.
    */
   pollSeconds?: number | undefined
+  /**
+   * With `by: 'claim'`: pollers claim with leases and renew them, and expired ones are released. A `claim` of
+   * your own makes the leases itself. Default: claims have no leases.
+   */
+  leases?: SimulatedLeases | undefined
 }

@@ -1,5 +1,6 @@
 import type { CheckedOptions } from './options-schema.js'
 import type { Target } from './find-runs.js'
+import { createProcess, type Process } from './hands.js'
 import type { Random, Seconds } from './random.js'
 import { findPool, findQueue, type World } from './world.js'
 
@@ -14,10 +15,15 @@ export interface Poller extends Target {
   readonly startLatencySeconds: Seconds
   readonly crashProbability: number
   readonly restartSeconds: Seconds | null
-  /** The runs that it was given and is about to start. */
-  readonly submitting: Set<string>
-  /** The runs that it has started and that go on. */
-  readonly running: Set<string>
+  readonly deathProbability: number
+  readonly stallProbability: number
+  readonly stallSeconds: Seconds
+  readonly renewalFailProbability: number
+  readonly renewalFailSeconds: Seconds
+  /** The process that it now is, or was before it died. */
+  process: Process
+  /** How often it was started. */
+  starts: number
 }
 
 /** Makes the pollers that are asked for. */
@@ -33,17 +39,24 @@ export function createPollers(world: World, { pollers }: CheckedOptions, random:
     return Array.from({ length: group.count }, () => {
       const number = (numbers.get(name) ?? 0) + 1
       numbers.set(name, number)
+      const { deathProbability, stallProbability, stallSeconds, renewalFailProbability, renewalFailSeconds } = group
+      const fullName = `${name}-${number}`
       return {
         ...target,
-        name: `${name}-${number}`,
+        name: fullName,
         capacity: group.capacity,
         firstPoll: random.milliseconds(firstPollSeconds ?? [0, random.milliseconds(everySeconds) / 1000]),
         everySeconds,
         startLatencySeconds: group.startLatencySeconds,
         crashProbability: group.crashProbability,
         restartSeconds: group.restartSeconds,
-        submitting: new Set<string>(),
-        running: new Set<string>(),
+        deathProbability,
+        stallProbability,
+        stallSeconds,
+        renewalFailProbability,
+        renewalFailSeconds,
+        process: createProcess(fullName, 1),
+        starts: 1,
       }
     })
   })

@@ -1,14 +1,17 @@
 import { readFlowRuns } from '../../flow-runs/read-flow-runs.js'
+import { readLeases } from '../../leases/read-leases.js'
 import type { StateType } from '../../rules/states.js'
 import type { RequiredTables, Session } from '../../session.js'
 import { lateStarts, neverStarted } from './attempts.js'
 import type { CheckedOptions } from './options-schema.js'
 import { happen } from './events.js'
 import { createFinder } from './finder.js'
+import { readHeldSlots } from './held-slots.js'
 import type { PollingHistory } from './history.js'
 import { createLedger } from './ledger.js'
+import { keepSweeping } from './lease-timers.js'
 import { expectRelease, meet } from './lives.js'
-import { poll } from './polling.js'
+import { startPoller } from './polling.js'
 import { createPollers } from './pollers.js'
 import { createRandom } from './random.js'
 import { createRunsBook } from './followed-runs.js'
@@ -32,6 +35,7 @@ export async function simulate(
   const simulation = createSimulation({ session, options, random, world, ledger, runs })
   await prepare(simulation, host)
   await goOn(simulation)
+  simulation.leases.held.push(...(await readHeldSlots(simulation)))
   return historyOf(simulation)
 }
 
@@ -52,9 +56,15 @@ async function prepare(simulation: Simulation, host: unknown): Promise<void> {
       await happen(simulation, event, `events.${index}`)
     })
   }
+  if (options.leases !== undefined) {
+    // Nobody renews these: each is released once it has expired, and what comes of it is to be seen.
+    for (const { flowRunId } of await readLeases(session)) simulation.awaited.add(flowRunId)
+    simulation.outstanding += simulation.awaited.size
+    keepSweeping(simulation)
+  }
   const finder = createFinder(session, host, options)
   for (const poller of createPollers(world, options, random)) {
-    after(simulation, poller.firstPoll, async () => await poll(simulation, poller, finder))
+    after(simulation, poller.firstPoll, async () => await startPoller(simulation, poller, finder))
   }
 }
 
@@ -70,7 +80,7 @@ async function goOn(simulation: Simulation): Promise<void> {
 }
 
 function historyOf(simulation: Simulation): PollingHistory {
-  const { options, polls, handOuts, ledger, settings } = simulation
+  const { options, polls, handOuts, ledger, settings, leases } = simulation
   const runs = simulation.runs.all()
   const endedAt = nowIn(simulation)
   return {
@@ -83,5 +93,6 @@ function historyOf(simulation: Simulation): PollingHistory {
     overshoots: ledger.overshoots,
     late: lateStarts(runs, options.lateAfterSeconds, endedAt),
     neverStarted: neverStarted(runs),
+    leases,
   }
 }

@@ -2,6 +2,7 @@ import { addMilliseconds } from 'date-fns/addMilliseconds'
 import type { RequiredTables, Session } from '../../session.js'
 import type { CheckedOptions } from './options-schema.js'
 import type { HandOut, SettingsChange } from './history.js'
+import { emptyLeaseHistory, type LeaseHistory } from './lease-history.js'
 import type { Ledger } from './ledger.js'
 import type { Random } from './random.js'
 import type { Runs } from './followed-runs.js'
@@ -21,6 +22,9 @@ export interface Simulation {
   readonly timeline: Timeline
   readonly handOuts: HandOut[]
   readonly settings: SettingsChange[]
+  readonly leases: LeaseHistory
+  /** Runs of others that have leases from before, and are yet to be released. */
+  readonly awaited: Set<string>
   /** What time it is, in milliseconds since the start. */
   elapsed: number
   /** How many polls there were. */
@@ -43,6 +47,8 @@ export function createSimulation(
     timeline: createTimeline(),
     handOuts: [],
     settings: [],
+    leases: emptyLeaseHistory(),
+    awaited: new Set(),
     elapsed: 0,
     polls: 0,
     changes: 0,

@@ -51,6 +51,21 @@ describe('drawPolling', () => {
     expect(all(document, 'text').map((each) => each.textContent)).toEqual(expect.arrayContaining(signs))
   })
 
+  test('draws what was released at its end, and says what became of it', () => {
+    const document = parse(
+      drawPolling({
+        ...history,
+        handOuts: [
+          handOut('poller-1', 0, 50, { finishedAs: 'CRASHED' }),
+          handOut('poller-1', 60, 80, { finishedAs: 'SCHEDULED' }),
+        ],
+      }),
+    )
+    const places = (parts: readonly string[] = []): string[] => parts.map((part) => part.split(' ')[0] ?? '')
+    expect(places(paths(document, '.bad')['crashed'])).toEqual(['M543'])
+    expect(places(paths(document, '.mark')['released'])).toEqual(['M778.8'])
+  })
+
   test('draws slots in use, limits and what exceeds them, for each queue and pool that has a limit or a run', () => {
     const document = parse(
       drawPolling({

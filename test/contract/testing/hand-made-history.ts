@@ -1,4 +1,4 @@
-import type { HandOut, PollingHistory } from 'kysely-work-queues/testing'
+import type { HandOut, LeaseHistory, PollingHistory } from 'kysely-work-queues/testing'
 import { at, start } from './simulations.js'
 
 export const etl = { queue: 'nightly', pool: 'etl' }
@@ -20,6 +20,18 @@ export function handOut(poller: string, from: number, to: number | null, more: P
   }
 }
 
+/** No poller died, and there were no leases. */
+export const noLeases: LeaseHistory = {
+  renewals: 0,
+  failedRenewals: 0,
+  deaths: [],
+  stalls: [],
+  releases: [],
+  refusals: [],
+  doubles: [],
+  held: [],
+}
+
 /** A hundred seconds, so that a second is 7.86 pixels. */
 export const history: PollingHistory = {
   startedAt: start,
@@ -31,4 +43,5 @@ export const history: PollingHistory = {
   overshoots: [],
   late: [],
   neverStarted: [],
+  leases: noLeases,
 }

@@ -1,6 +1,7 @@
 import { addSeconds } from 'date-fns'
 import { simulatePolling } from 'kysely-work-queues/testing'
 import { describe, expect, test } from 'vitest'
+import { noLeases } from './hand-made-history.js'
 import { at, etl, mixed, start, told } from './simulations.js'
 
 describe('simulatePolling', () => {
@@ -47,6 +48,7 @@ describe('simulatePolling', () => {
       overshoots: [],
       late: [{ ...place, run: 'nightly-2', attempt: 1, dueAt: at(3), startedAt: at(32), lateBySeconds: 29 }],
       neverStarted: [],
+      leases: noLeases,
     })
     expect(structuredClone(history)).toEqual(history)
     expect(JSON.parse(JSON.stringify(history))).toMatchObject({ startedAt: start.toISOString(), polls: 5 })

@@ -8,6 +8,7 @@ import {
 import { describe, expect, test } from 'vitest'
 import { databases } from '../../support/databases.js'
 import { describeOnDatabases } from '../../support/describe-databases.js'
+import { noLeases } from './hand-made-history.js'
 import { at, mixed, start } from './simulations.js'
 
 const nightly = { queue: 'nightly', pool: 'etl' }
@@ -70,6 +71,22 @@ const history: PollingHistory = {
   ],
   late: [{ ...urgent, run: 'd', attempt: 1, dueAt: start, startedAt: null, lateBySeconds: 100 }],
   neverStarted: [{ ...urgent, run: 'd', dueAt: start }],
+  leases: {
+    renewals: 9,
+    failedRenewals: 2,
+    deaths: [{ at: at(10), poller: 'poller-1', runs: ['a', 'b'] }],
+    stalls: [],
+    releases: [
+      { ...nightly, at: at(30), run: 'a', poller: 'poller-1', from: 'RUNNING', to: 'CRASHED', deadSeconds: 20 },
+      { ...nightly, at: at(30), run: 'c', poller: 'poller-2', from: 'PENDING', to: 'SCHEDULED', deadSeconds: null },
+    ],
+    refusals: [{ ...nightly, at: at(40), run: 'c', poller: 'poller-2', stateType: 'RUNNING' }],
+    doubles: [],
+    held: [
+      { ...nightly, run: 'b', poller: 'poller-1', since: at(10) },
+      { ...nightly, run: 'd', poller: null, since: at(95) },
+    ],
+  },
 }
 
 describe('summarizePolling', () => {
@@ -99,6 +116,18 @@ describe('summarizePolling', () => {
         { ...queue, limit: null, most: 3, mean: 1.6, utilization: 0.857, overshoots: 0 },
         { ...queue, queue: 'urgent', limit: 0, most: 1, mean: 0.6, utilization: null, overshoots: 1 },
       ],
+      leases: {
+        renewals: 9,
+        failedRenewals: 2,
+        deaths: 1,
+        stalls: 0,
+        released: 2,
+        refused: 1,
+        doubles: 0,
+        held: 2,
+        // Until the end, and so longer than the 20 s until the release.
+        longestHeldSeconds: 90,
+      },
     })
   })
 
@@ -121,8 +150,10 @@ describe('summarizePolling', () => {
       overshoots: [],
       late: [],
       neverStarted: [],
+      leases: noLeases,
     }
     expect(summarizePolling(none)).toMatchObject({ seconds: 0, started: 0, queues: [], slots: [], overshoots: 0 })
+    expect(summarizePolling(none).leases).toMatchObject({ deaths: 0, held: 0, longestHeldSeconds: null })
     const slots = history.slots.slice(0, 1)
     expect(summarizePolling({ ...none, slots }).slots).toMatchObject([{ most: 0, mean: 0, utilization: null }])
   })
@@ -142,7 +173,16 @@ slots of           limit  most  mean  utilization  overshoots
 pool etl               1     1   0.5        100 %           1
 queue etl/nightly      -     3   1.6       85.7 %           0
 queue etl/urgent       0     1   0.6            -           1
+
+Pollers: died 1, stalled 0. Renewals: 9, failed 2.
+
+leases  released  late writes refused  run by two  slots held  longest held
+all            2                    1           0           2          90 s
 `)
+  })
+
+  test('says nothing of leases where there were none', () => {
+    expect(formatPolling({ ...history, leases: noLeases })).not.toMatch(/lease|died/)
   })
 
   test('says that nothing was handed out', () => {
