@@ -173,7 +173,10 @@ describe.each([sqliteMemory, postgres])('figures on $name', (kind) => {
         const limit = queue.concurrencyLimit
         expect(queue.openSlots).toBe(limit === null ? null : Math.max(0, limit - figures.active))
         if (cap < 1000) continue
-        const { due, late, scheduled, nextStartTime } = await explainWorkQueue(db, queue.workQueueId, { now })
+        const { due, late, scheduled, nextStartTime } = await explainWorkQueue(db, queue.workQueueId, {
+          by: 'poll',
+          now,
+        })
         expect(queue).toMatchObject({ due, late, scheduled, nextStartTime })
       }
       for (const pool of await readWorkPoolStats(db, { cap, now })) {
