@@ -34,8 +34,9 @@ describe('simulatePolling of holders that stall', () => {
   })
 
   test('without the fence, a run is run by two at once', async () => {
-    const runs = [{ queue: 'nightly', durationSeconds: 50 }]
-    const fenced = await simulatePolling({ ...stalling, runs })
+    // With this seed a renewal is due in the stall before the end is.
+    const [seed, runs] = [2, [{ queue: 'nightly', durationSeconds: 50 }]]
+    const fenced = await simulatePolling({ ...stalling, seed, runs })
     expect(fenced.leases.refusals).toEqual([
       {
         at: fenced.leases.stalls[0]!.until,
@@ -48,7 +49,7 @@ describe('simulatePolling of holders that stall', () => {
     ])
     expect(summarizePolling(fenced).leases).toMatchObject({ refused: 1, doubles: 0, held: 0 })
 
-    const { leases } = await simulatePolling({ ...stalling, runs, leases: { ...stalling.leases, fence: false } })
+    const { leases } = await simulatePolling({ ...stalling, seed, runs, leases: { ...stalling.leases, fence: false } })
     expect(leases.refusals).toEqual([])
     expect(leases.doubles).toEqual([{ ...fenced.leases.refusals[0]!, holder: 'strong-1' }])
   })
