@@ -115,8 +115,19 @@ const optionsOf = <T extends z.ZodType>(pruneFlowRunsAfterSeconds: T) =>
 const optionsSchema = optionsOf(seconds)
 const optionsByStateSchema = optionsOf(secondsOfStates)
 
+type WithDefault =
+  | 'lateAfterSeconds'
+  | 'staleAfterSeconds'
+  | 'cancellingAfterSeconds'
+  | 'heartbeatIntervalSeconds'
+  | 'notReadyAfterSeconds'
+  | 'batches'
+  | 'leaveOut'
+
 /** Options, checked, with their defaults. */
-export type CheckedOptions = z.infer<typeof optionsSchema> | z.infer<typeof optionsByStateSchema>
+export type CheckedOptions = Omit<RunUpkeepOptions, WithDefault> & {
+  [K in WithDefault]-?: Exclude<RunUpkeepOptions[K], undefined>
+}
 
 /** Checks options. */
 export function checkUpkeepOptions(options: RunUpkeepOptions): CheckedOptions {
