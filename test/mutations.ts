@@ -2,6 +2,7 @@ import { ofEvents } from './mutate/of-events.js'
 import { ofExplanations } from './mutate/of-explanations.js'
 import { ofClaims } from './mutate/of-claims.js'
 import { ofInputs } from './mutate/of-inputs.js'
+import { ofLeases } from './mutate/of-leases.js'
 import { ofLocks } from './mutate/of-locks.js'
 import { ofPlans } from './mutate/of-plans.js'
 import { ofPolls } from './mutate/of-polls.js'
@@ -21,6 +22,7 @@ export const mutations: readonly Mutation[] = [
   ...ofExplanations,
   ...ofClaims,
   ...ofEvents,
+  ...ofLeases,
   ...ofStats,
   ...ofUpkeep,
   ...ofWrites,

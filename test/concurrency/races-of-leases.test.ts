@@ -87,9 +87,8 @@ const enterAllAsHeld = (type: StateType) => async (db: Db) => {
   return { changed: changed.map(({ id }) => id), conflicts: conflicts.map(({ id, stateType }) => [id, stateType]) }
 }
 
-// "Seen to fail" says with what instead, and where.
+// What happens between a statement's snapshot and its locks is no step of these: renewals-beside-releases.test.ts has it.
 describeRaces('races of leases', {
-  // Seen to fail at read committed when the release does not ask the locked lease again whether it has expired: a renewed one is released.
   'a release and a renewal': { arrange: heldIn('PENDING'), calls: [release, renew()] },
   'a release and a renewal of RUNNING runs, each in a transaction': {
     arrange: heldIn('RUNNING'),
@@ -111,8 +110,6 @@ describeRaces('races of leases', {
     calls: [inTransaction(release), claim(), enterAllAsHeld('COMPLETED')],
     mayTakeFewer: true,
   },
-  // Seen to fail at read committed when the release does not read the runs once more under its locks: one that ended, waited and was
-  // claimed anew since its snapshot is taken from who has it.
   'a release, and a run that waits and is claimed anew without a holder': {
     arrange: heldIn('PENDING'),
     calls: [

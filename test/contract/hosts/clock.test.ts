@@ -6,11 +6,14 @@ import {
   explainWorkQueue,
   markWorkersOffline,
   readFlowRun,
+  readLeases,
   readWorkQueue,
   readWorkQueueStatus,
   recordWorkerHeartbeat,
   recordWorkQueuePolls,
+  releaseExpiredLeases,
   releaseStaleClaims,
+  renewLeases,
   updateWorkQueue,
 } from 'kysely-work-queues'
 import { afterEach, expect, test, vi } from 'vitest'
@@ -101,6 +104,32 @@ describeOnDatabases(
       if (t.kind.dialect === 'postgres') skewBy(-7_200_000)
       expect((await explainWorkQueue(t.db, id)).due).toBe(1)
       expect((await explainFlowRun(t.db, run)).handedOut).toBe(true)
+    })
+
+    test('decides whether a lease has expired, and until when it is given and renewed', async () => {
+      const queue = await t.make.queue()
+      const due = { work_queue_id: queue, next_scheduled_start_time: new Date(0), state_timestamp: new Date(0) }
+      const [first, second] = await t.make.runs([due, due])
+      const skewed = (milliseconds: number): void => {
+        if (t.kind.dialect === 'postgres') skewBy(milliseconds)
+      }
+      const secondsLeft = async (): Promise<number[]> => {
+        const clock = await clockOf(t)
+        return (await readLeases(t.db)).map(({ expiresAt }) => (expiresAt.getTime() - clock) / 1000)
+      }
+      skewed(-3_600_000)
+      await claimRunsInWorkQueue(t.db, queue, { holder: 'w-1', leaseSeconds: 100, limit: 1 })
+      await claimRunsInWorkQueue(t.db, queue, { holder: 'w-2', leaseSeconds: 100 })
+      for (const seconds of await secondsLeft()) expect(Math.abs(seconds - 100)).toBeLessThan(30)
+      skewed(7_200_000)
+      expect(await releaseExpiredLeases(t.db)).toEqual([])
+      await renewLeases(t.db, 'w-1', { leaseSeconds: 200 })
+      expect(Math.abs(((await secondsLeft())[0] ?? 0) - 200)).toBeLessThan(30)
+      skewed(-7_200_000)
+      const past = new Date((await clockOf(t)) - 1000)
+      await renewLeases(t.db, 'w-2', { leaseSeconds: 1, now: past })
+      expect((await releaseExpiredLeases(t.db)).map(({ id }) => id)).toEqual([second])
+      expect((await readLeases(t.db)).map(({ flowRunId }) => flowRunId)).toEqual([first])
     })
 
     test('decides whether a worker was silent', async () => {

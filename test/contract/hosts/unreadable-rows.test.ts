@@ -11,10 +11,11 @@ import {
   markWorkersOffline,
   readFlowRun,
   readFlowRuns,
+  readLeases,
+  readNextStartTime,
   readWorkers,
   readWorkPool,
   readWorkPools,
-  readNextStartTime,
   readWorkPoolSlotHolders,
   readWorkPoolStats,
   readWorkQueue,
@@ -24,6 +25,7 @@ import {
   readWorkQueueStatus,
   recordWorkerHeartbeat,
   releaseStaleClaims,
+  renewLeases,
   setFlowRunState,
   setFlowRunStates,
   UnreadableRowError,
@@ -196,6 +198,18 @@ describeOnDatabases(
       await expect(markLateFlowRuns(t.db, { scheduledBefore: last })).rejects.toMatchObject({ ...named, id: run })
       await t.make.set('worker', worker, { last_heartbeat_time: '0 days ago' })
       await expect(markWorkersOffline(t.db)).rejects.toMatchObject({ table: 'worker', id: worker })
+    })
+
+    test('is named of a lease, by its run', async () => {
+      const { queue, run: flow_run_id } = await make()
+      await t.make.set('flow_run', flow_run_id, { state_type: 'RUNNING' })
+      await t.make.lease({ flow_run_id, state_id: queue, expires_at: 'tomorrow' })
+      const named = { code: 'UNREADABLE_ROW', table: 'flow_run_lease', id: flow_run_id, column: 'expires_at' }
+      await expect(readLeases(t.db)).rejects.toMatchObject(named)
+      await expect(readWorkQueueSlotHolders(t.db, queue)).rejects.toMatchObject(named)
+      await expect(explainFlowRun(t.db, flow_run_id)).rejects.toMatchObject(named)
+      await renewLeases(t.db, 'w-1', { now: last })
+      expect(await readLeases(t.db)).toMatchObject([{ expiresAt: last }])
     })
 
     test('stops no one who only writes over it', async () => {

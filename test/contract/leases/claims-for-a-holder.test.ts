@@ -81,6 +81,13 @@ describeOnDatabases('a claim for a holder', (t) => {
     ])
   })
 
+  test('takes a name of two thousand bytes', async () => {
+    const claim = await ofQueue({})
+    const holder = 'é'.repeat(1000)
+    await claim({ holder, limit: 1, now })
+    expect(await readLeases(t.db, { holder })).toMatchObject([{ holder }])
+  })
+
   test('is by the clock when no time is given', async () => {
     const queue = await t.make.queue()
     await createFlowRuns(t.db, [{ workQueueId: queue }, { workQueueId: queue }])

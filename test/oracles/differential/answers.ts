@@ -10,6 +10,7 @@ import {
   getRunsInWorkQueue,
   getScheduledFlowRuns,
   readFlowRuns,
+  readLeases,
   readWorkPools,
   readWorkPoolSlotHolders,
   readWorkQueueByName,
@@ -22,6 +23,7 @@ import type { TestDatabase } from '../../support/databases.js'
 import {
   holdersOfPool,
   holdersOfQueue,
+  leasedRuns,
   page,
   pollPools,
   pollQueue,
@@ -43,6 +45,7 @@ export interface Answers {
   readonly queueReads: unknown
   readonly poolReads: unknown
   readonly runReads: unknown
+  readonly leases: unknown
   readonly named: unknown
 }
 
@@ -50,7 +53,9 @@ const ids = (rows: readonly { id: string }[]): string[] => rows.map(({ id }) => 
 
 /** What the model answers. */
 export function answersOfModel(state: State, asked: Questions): Answers {
-  const holders = (runs: Run[]): unknown => runs.map((run) => [run.id, slotAcquiredAt(run)])
+  const leased = leasedRuns(state, {})
+  const holders = (runs: Run[]): unknown =>
+    runs.map((run) => [run.id, slotAcquiredAt(run), leased.includes(run) ? run.lease?.until : undefined])
   const all = { limit: undefined, offset: undefined }
   return {
     queues: state.queues.map((queue) => ({
@@ -79,6 +84,7 @@ export function answersOfModel(state: State, asked: Questions): Answers {
       const byState = STATE_TYPES.map((type) => found.filter((run) => run.state === type).length)
       return [ids(readRuns(state, read)), found.length, byState]
     }),
+    leases: leasedRuns(state, asked.leases).map(({ id, lease }) => [id, lease?.holder, lease?.since, lease?.until]),
     named: queueOfName(state, asked.names.name, asked.names.poolName)?.id,
   }
 }
@@ -107,8 +113,22 @@ export async function answersOf(
     return found
   }
   const holders = (found: SlotHolder[]): unknown =>
-    found.map(({ flowRun, slotAcquiredAt: since }) => [flowRun.id, since?.getTime() ?? null])
+    found.map(({ flowRun, slotAcquiredAt: since, lease }) => [
+      flowRun.id,
+      since?.getTime() ?? null,
+      lease?.expiresAt.getTime(),
+    ])
 
+  const leases = async (): Promise<unknown> => {
+    const { queueIds: workQueueIds, poolIds: workPoolIds, ...rest } = asked.leases
+    const found = await readLeases(db, { workQueueIds, workPoolIds, ...rest })
+    return found.map(({ flowRunId, holder, acquiredAt, expiresAt }) => [
+      flowRunId,
+      holder,
+      acquiredAt.getTime(),
+      expiresAt.getTime(),
+    ])
+  }
   const queueSlots = await countWorkQueueActiveSlots(db, ids(state.queues))
   const poolSlots = await countWorkPoolActiveSlots(db, ids(state.pools))
   const answers: Answers = {
@@ -154,6 +174,7 @@ export async function answersOf(
       const byState = new Map(Object.entries(await countFlowRunsByState(db, { filter })))
       return [ids(found), await countFlowRuns(db, { filter }), STATE_TYPES.map((type) => byState.get(type))]
     }),
+    leases: await leases(),
     named: (await readWorkQueueByName(db, asked.names.name, { workPoolName: asked.names.poolName }))?.id,
   }
   return { answers, records }

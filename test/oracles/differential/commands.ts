@@ -45,6 +45,21 @@ const updateWorkQueue = fc.record({
   values: queueValues,
 })
 
+const holder = fc.constantFrom('w', 'x')
+const leaseSeconds = fc.constantFrom(1, 30)
+const claim = fc.record({
+  kind: kind('claimRunsInWorkQueue'),
+  queue: index,
+  limit: maybe(fc.integer({ min: 0, max: 3 })),
+  lease: fc.option(fc.record({ holder, leaseSeconds: maybe(leaseSeconds) })),
+})
+const release = fc.record({
+  kind: kind('releaseExpiredLeases'),
+  runningTo: maybe(fc.constantFrom('CRASHED' as const, 'SCHEDULED' as const)),
+  maxReleases: maybe(fc.integer({ min: 0, max: 2 })),
+  limit: maybe(fc.integer({ min: 0, max: 3 })),
+})
+
 const entered = fc.record({
   type: fc.constantFrom(...(STATE_TYPES as StateType[])),
   name: maybe(fc.constantFrom('Late', 'AwaitingRetry')),
@@ -113,6 +128,16 @@ const commands = fc.oneof(
     kind: kind('setFlowRunStates'),
     changes: fc.array(fc.record({ run: index, state: entered }), { maxLength: 4 }),
   }),
+  claim,
+  claim,
+  fc.record({
+    kind: kind('renewLeases'),
+    holder,
+    seconds: maybe(leaseSeconds),
+    runs: maybe(fc.array(index, { maxLength: 3 })),
+  }),
+  release,
+  release,
   fc.record({ kind: kind('cancelFlowRun'), run: index }),
   retryFlowRun,
   retryFlowRun,

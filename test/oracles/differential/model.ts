@@ -36,6 +36,8 @@ export interface Run {
   isRetriedInProcess: boolean
   /** Every state that the run was in: a type, and when it was entered. No two at one time. */
   history: [type: string, time: number][]
+  /** The lease that a claim left, and when that claim was. */
+  lease: { holder: string; since: number; until: number } | null
 }
 
 export interface State {
@@ -108,6 +110,27 @@ export function slotAcquiredAt(run: Run): number | null {
     since = QUEUE_SLOTS.includes(type) ? (since ?? time) : null
   }
   return since
+}
+
+/** Which leases are asked for. */
+export interface LeaseRead extends Page {
+  holder?: string | undefined
+  queueIds?: string[] | undefined
+  poolIds?: string[] | undefined
+}
+
+/** The runs whose leases hold: they occupy a slot, and have been in no other state since the claim. */
+export function leasedRuns(state: State, { holder, queueIds, poolIds, ...range }: LeaseRead): Run[] {
+  const queuesOf = (run: Run): Queue[] => state.queues.filter((queue) => isMember(state, run, queue))
+  const leased = state.runs.filter(({ state: type, history, lease }) => {
+    if (lease === null || !QUEUE_SLOTS.includes(type)) return false
+    return history.every(([entered, time]) => time <= lease.since || QUEUE_SLOTS.includes(entered))
+  })
+  const asked = leased
+    .filter(({ lease }) => holder === undefined || lease?.holder === holder)
+    .filter((run) => queueIds === undefined || queuesOf(run).some(({ id }) => queueIds.includes(id)))
+    .filter((run) => poolIds === undefined || queuesOf(run).some(({ poolId }) => poolIds.includes(poolId)))
+  return page(asked.toSorted(byId), range)
 }
 
 /** A poll of a queue. */

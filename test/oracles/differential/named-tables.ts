@@ -64,9 +64,38 @@ export async function readTables(database: TestDatabase, names: Names): Promise<
   for (const { id, timestamp, flow_run_id } of states)
     names.add(id, `state ${timestamp} of ${runNames.get(flow_run_id)}`)
   const statesInOrder = runs.flatMap(({ id }) => states.filter((state) => state.flow_run_id === id))
+  // Also those that are void.
+  const leases = await readLeaseRows(database)
+  const leasesInOrder = runs.flatMap(({ id }) => leases.filter((lease) => lease.flow_run_id === id))
   // A name is made of the id when none is given; here all are.
-  const rows = names.replace({ pools, queues: queuesInOrder, workers, runs, states: statesInOrder })
+  const rows = names.replace({
+    pools,
+    queues: queuesInOrder,
+    workers,
+    runs,
+    states: statesInOrder,
+    leases: leasesInOrder,
+  })
   return { pools, queues: queuesInOrder, runs, rows }
+}
+
+interface LeaseRow {
+  readonly flow_run_id: string
+  readonly state_id: string
+  readonly holder: string
+  readonly acquired: string
+  readonly expires: string
+}
+
+async function readLeaseRows({ plain, dialect }: TestDatabase): Promise<LeaseRow[]> {
+  const exact = (column: string) =>
+    dialect === 'postgres'
+      ? sql<string>`to_char(${sql.ref(column)} at time zone 'utc', 'YYYY-MM-DD HH24:MI:SS.US')`
+      : sql<string>`${sql.ref(column)}`
+  const { rows } = await sql<LeaseRow>`
+    select flow_run_id, state_id, holder, ${exact('acquired_at')} as acquired, ${exact('expires_at')} as expires
+    from flow_run_lease`.execute(plain)
+  return rows
 }
 
 interface StateRow {

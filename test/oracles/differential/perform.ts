@@ -1,6 +1,7 @@
 import {
   bulkUpdateWorkQueuePriorities,
   cancelFlowRun,
+  claimRunsInWorkQueue,
   createFlowRun,
   createFlowRuns,
   createWorkPool,
@@ -19,6 +20,8 @@ import {
   pruneWorkers,
   recordWorkerHeartbeat,
   recordWorkQueuePolls,
+  releaseExpiredLeases,
+  renewLeases,
   retryFlowRun,
   runUpkeep,
   setFlowRunState,
@@ -117,6 +120,23 @@ export async function perform(
           Array.from(changes, ([id, state]) => ({ id, ...state })),
           { now },
         )
+      }
+      case 'claimRunsInWorkQueue': {
+        const { limit, lease } = command
+        return await claimRunsInWorkQueue(db, pick(queues, command.queue), {
+          limit,
+          ...lease,
+          scheduledBefore: null,
+          now,
+        })
+      }
+      case 'renewLeases': {
+        const flowRunIds = command.runs?.map((n) => pick(runs, n))
+        return await renewLeases(db, command.holder, { leaseSeconds: command.seconds, flowRunIds, now })
+      }
+      case 'releaseExpiredLeases': {
+        const { runningTo, maxReleases, limit } = command
+        return await releaseExpiredLeases(db, { runningTo, maxReleases, limit, now })
       }
       case 'cancelFlowRun':
         return await cancelFlowRun(db, pick(runs, command.run), { now })

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { type Page, type PoolPoll, type QueuePoll } from './model.js'
+import { type LeaseRead, type Page, type PoolPoll, type QueuePoll } from './model.js'
 import { type PoolFilter, type QueueFilter, type QueueRead, type RunFilter, type RunRead } from './model-filters.js'
 import {
   DEPLOYMENTS,
@@ -24,6 +24,7 @@ export interface Questions {
   poolReads: (Page & { filter?: PoolFilter | undefined })[]
   runReads: RunRead[]
   holders: Page
+  leases: LeaseRead
   poolHolders: { queueIds?: string[] | undefined; limitPerQueue?: number | undefined }
   names: { name: string; poolName?: string | undefined }
 }
@@ -124,6 +125,12 @@ export const questions: fc.Arbitrary<Questions> = fc.record({
     3,
   ),
   holders: fc.record(page),
+  leases: fc.record({
+    holder: maybe(fc.constantFrom('w', 'W', 'x')),
+    queueIds: maybe(fc.subarray([...queueIds, missingId])),
+    poolIds: maybe(fc.subarray([...poolIds, missingId])),
+    ...page,
+  }),
   poolHolders: fc.record({ queueIds: maybe(fc.subarray([...queueIds, missingId])), limitPerQueue: maybe(count) }),
   names: fc.record({
     name: fc.constantFrom(...QUEUE_NAMES.slice(0, 4)),

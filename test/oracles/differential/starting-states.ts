@@ -89,16 +89,22 @@ const runsOf = (ids: string[]): fc.Arbitrary<Run[]> =>
         tags: fc.subarray(TAGS),
         isRetriedInProcess: rarely,
         history,
+        lease: fc.option(fc.record({ holder: fc.constantFrom('w', 'W'), since: fc.integer({ min: -1, max: 9 }) })),
       }),
       { maxLength: runIds.length },
     )
     .map((some) =>
-      some.map(({ isLate, history: entered, ...run }, n): Run => ({
+      some.map(({ isLate, history: entered, lease, ...run }, n): Run => ({
         ...run,
         id: runIds[n] ?? '',
         name: `run ${n}`,
         stateName: isLate ? 'Late' : nameOf(run.state),
         history: entered.map(([type, seconds]) => [type, NOW + seconds * 1000]),
+        lease: lease && {
+          holder: lease.holder,
+          since: NOW + lease.since * 1000,
+          until: NOW + lease.since * 1000 + 60_000,
+        },
       })),
     )
 
@@ -173,4 +179,11 @@ export async function load(database: TestDatabase, state: State): Promise<void> 
       entered.map(([type, time]) => ({ flow_run_id: id, type, name: type, timestamp: new Date(time) })),
     ),
   )
+  for (const { id, lease } of state.runs) {
+    if (lease === null) continue
+    const { holder, since, until } = lease
+    const times = { acquired_at: new Date(since), expires_at: new Date(until) }
+    // The state of the claim is none that the run is in.
+    await make.lease({ flow_run_id: id, state_id: testId(404, 404), holder, ...times })
+  }
 }

@@ -16,6 +16,7 @@ import {
   markWorkQueuesNotReady,
   recordWorkerHeartbeat,
   recordWorkQueuePolls,
+  releaseExpiredLeases,
   releaseStaleClaims,
   retryFlowRun,
   setFlowRunState,
@@ -23,6 +24,7 @@ import {
   updateWorkPool,
   updateWorkQueue,
 } from 'kysely-work-queues'
+import { testId } from '../../../support/factory.js'
 import type { Contract } from '../../../support/describe-databases.js'
 
 /** Every function that writes a time, with what it writes about. */
@@ -136,6 +138,12 @@ export const writes: Record<string, (t: Contract) => Promise<() => Promise<unkno
       expected_start_time: new Date(0),
     })
     return () => claimScheduledFlowRuns(db)
+  },
+  releaseExpiredLeases: async ({ db, make }) => {
+    const state_id = testId(1, 4)
+    const flow_run_id = await make.run({ state_type: 'RUNNING', state_timestamp: new Date(0) })
+    await make.lease({ flow_run_id, state_id, acquired_at: new Date(0), expires_at: new Date(1) })
+    return () => releaseExpiredLeases(db)
   },
   releaseStaleClaims: async ({ db, make }) => {
     await make.run({ state_type: 'PENDING', state_timestamp: new Date(0) })
