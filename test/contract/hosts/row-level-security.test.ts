@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { claimRunsInWorkQueue, ensureWorkQueueExists, readFlowRun } from 'kysely-work-queues'
 import { expect, test } from 'vitest'
-import { postgres } from '../../support/databases.js'
+import { postgres, withEventLog } from '../../support/databases.js'
 import { type Contract, describeOnDatabases } from '../../support/describe-databases.js'
 import { createRole, type Role, TABLES } from './role.js'
 
@@ -35,7 +35,7 @@ describeOnDatabases(
       await expect(refused).rejects.toMatchObject({ code: '42501' })
     })
   },
-  [postgres],
+  [withEventLog(postgres)],
 )
 
 /** A role with every grant, and a policy by which a run is its tenant's whose name it begins with. */
