@@ -53,16 +53,16 @@ test('a host’s rows and ours are committed and rolled back together', { timeou
     'invoices: Ada, Edsger; runs: invoice for Ada',
   ])
   expect(printed).toContain('the queue "invoices" is there already')
-  expect(printed).toMatch(/Flow run \S+ is handed out by the next poll/)
+  expect(printed).toMatch(/Flow run \S+ is handed out:\n/)
 })
 
 test('our migrations run merged with a host’s, and under a table name of their own', { timeout: TIMEOUT }, async () => {
   const printed = await run('host-migrations')
   const [merged, own, down] = printed.split(/\n\n/)
   expect(merged).toMatch(
-    /Up 2026-11-24_work_queues_tables: Success\n *Up 2026-11-25_work_queues_indexes: Success\n *Up 2026-12-01_runs_have_customers: Success\n *nothing/,
+    /Up 2026-11-24_work_queues_tables: Success\n *Up 2026-11-25_work_queues_indexes: Success\n *Up 2026-11-26_work_queues_leases: Success\n *Up 2026-11-26_work_queues_prune: Success\n *Up 2026-12-01_runs_have_customers: Success\n *nothing/,
   )
-  expect(merged).toContain('tables: customer, flow_run, flow_run_state, kysely_migration,')
+  expect(merged).toContain('tables: customer, flow_run, flow_run_lease, flow_run_state, kysely_migration,')
   expect(own).toContain('weekly is SCHEDULED in reports')
   expect(own).toContain('tables: customer, kysely_migration, kysely_migration_lock, work_queues.flow_run,')
   expect(down).toMatch(

@@ -54,7 +54,7 @@ const idleCalls: [
   // The clock, and what each function looks at, in its transaction; on SQLite that begins with an update of nothing.
   [
     'runUpkeep',
-    { postgres: 24, sqlite: 36 },
+    { postgres: 22, sqlite: 33 },
     (db) => runUpkeep(db, { pruneWorkersAfterSeconds: 0, pruneFlowRunsAfterSeconds: 0 }),
   ],
   ['claimScheduledFlowRuns', 1, (db, { pool }) => claimScheduledFlowRuns(db, { workPoolIds: [pool], scheduledBefore })],
