@@ -13,7 +13,7 @@ import {
   releaseStaleClaims,
 } from 'kysely-work-queues'
 import type { HotCall } from './hot-call.js'
-import { entering, stateChanges } from './planned-state-changes.js'
+import { entering, enteringAtOnce, enteringOnSqlite, stateChanges } from './planned-state-changes.js'
 import type { Db } from './plan-database.js'
 import { now } from './seed-plan-database.js'
 
@@ -244,7 +244,8 @@ export const hotCalls: readonly HotCall[] = [
   {
     title: 'releaseStaleClaims',
     call: (db) => releaseStaleClaims(db, { pendingBefore: now, limit, now }),
-    postgres: ['pending', ...entering],
+    postgres: ['pending', ...enteringAtOnce],
+    sqlite: ['pending', ...enteringOnSqlite],
     rows: 10,
   },
   ...stateChanges,

@@ -5,9 +5,9 @@ import type { HotCall } from './hot-call.js'
 /** The insertion of states, and the change of their runs, which are known by id. */
 export const entering = ['flow_run_state__flow_run_id_timestamp_desc', 'by id alone']
 /** The same in one statement. */
-const enteringAtOnce = ['flow_run_state__flow_run_id_timestamp_desc']
+export const enteringAtOnce = ['flow_run_state__flow_run_id_timestamp_desc']
 
-const enteringOnSqlite = ['by id alone', ...entering]
+export const enteringOnSqlite = ['by id alone', ...entering]
 
 /** Changes some runs of a queue, which one statement reads before. */
 async function changeStates(db: Kysely<WorkQueueTables>, queue: string, limit: number): Promise<void> {
