@@ -12,8 +12,8 @@ import {
 } from 'kysely'
 import { createFlowRuns, createWorkQueue, type WorkQueueTables } from 'kysely-work-queues'
 import { migrations } from 'kysely-work-queues/migrations'
-import pg from 'pg'
 import { createDatabase } from './support/database.js'
+import { openPool } from './support/pool.js'
 
 /** The host's migrations: one older than ours, and one newer, which builds on our tables. */
 const hostMigrations: Record<string, Migration> = {
@@ -85,7 +85,7 @@ const hostMigrations: Record<string, Migration> = {
 }
 
 function connect(url: string): Kysely<WorkQueueTables> {
-  return new Kysely({ dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: url }) }) })
+  return new Kysely({ dialect: new PostgresDialect({ pool: openPool({ connectionString: url }) }) })
 }
 
 /** The migrated tables at work. */

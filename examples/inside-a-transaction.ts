@@ -13,8 +13,8 @@ import {
   type WorkQueueTables,
 } from 'kysely-work-queues'
 import { migrations } from 'kysely-work-queues/migrations'
-import pg from 'pg'
 import { createDatabase } from './support/database.js'
+import { openPool } from './support/pool.js'
 
 /** The host's database: its own table, and ours. */
 interface Database extends WorkQueueTables {
@@ -23,7 +23,7 @@ interface Database extends WorkQueueTables {
 
 await using database = await createDatabase()
 await using db = new Kysely<Database>({
-  dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: database.url }) }),
+  dialect: new PostgresDialect({ pool: openPool({ connectionString: database.url }) }),
 })
 const { error } = await new Migrator({ db, provider: { getMigrations: async () => migrations } }).migrateToLatest()
 if (error !== undefined) throw error

@@ -20,9 +20,9 @@ import {
   type WorkQueueTables,
 } from 'kysely-work-queues'
 import { migrations } from 'kysely-work-queues/migrations'
-import pg from 'pg'
 import type { Report, Settings } from './postgres-workers.worker.js'
 import { createDatabase } from './support/database.js'
+import { openPool } from './support/pool.js'
 
 const RUNS = 40
 const POOL_LIMIT = 4
@@ -32,7 +32,7 @@ const LEASE_SECONDS = 1
 
 await using database = await createDatabase()
 await using db = new Kysely<WorkQueueTables>({
-  dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: database.url }) }),
+  dialect: new PostgresDialect({ pool: openPool({ connectionString: database.url }) }),
 })
 const { error } = await new Migrator({ db, provider: { getMigrations: async () => migrations } }).migrateToLatest()
 if (error !== undefined) throw error

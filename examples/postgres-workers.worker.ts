@@ -14,7 +14,7 @@ import {
   type StateType,
   type WorkQueueTables,
 } from 'kysely-work-queues'
-import pg from 'pg'
+import { openPool } from './support/pool.js'
 
 /** What a worker is started with. */
 export interface Settings {
@@ -35,7 +35,7 @@ export type Report =
 const settings = JSON.parse(process.argv[2] ?? '') as Settings
 const { url, workPoolId, name, isolation, leaseSeconds, fate } = settings
 await using db = new Kysely<WorkQueueTables>({
-  dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: url, max: 3 }) }),
+  dialect: new PostgresDialect({ pool: openPool({ connectionString: url, max: 3 }) }),
 })
 
 const stop = new AbortController()

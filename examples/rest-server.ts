@@ -6,9 +6,9 @@ import SQLite from 'better-sqlite3'
 import { Kysely, Migrator, PostgresDialect, SqliteDialect } from 'kysely'
 import type { WorkQueueTables } from 'kysely-work-queues'
 import { migrations } from 'kysely-work-queues/migrations'
-import pg from 'pg'
 import { createApp } from './rest-server/app.js'
 import { serveApp } from './rest-server/serve.js'
+import { openPool } from './support/pool.js'
 
 const { DATABASE_URL, SQLITE_FILE = 'work-queues.db', PORT = '4200' } = process.env
 
@@ -16,7 +16,7 @@ const db = new Kysely<WorkQueueTables>({
   dialect:
     DATABASE_URL === undefined
       ? new SqliteDialect({ database: openSqlite(SQLITE_FILE) })
-      : new PostgresDialect({ pool: new pg.Pool({ connectionString: DATABASE_URL }) }),
+      : new PostgresDialect({ pool: openPool({ connectionString: DATABASE_URL }) }),
 })
 const { error } = await new Migrator({ db, provider: { getMigrations: async () => migrations } }).migrateToLatest()
 if (error !== undefined) throw error

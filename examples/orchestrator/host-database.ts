@@ -4,7 +4,7 @@ import SQLite from 'better-sqlite3'
 import { Kysely, type Migration, Migrator, PostgresDialect, SqliteDialect } from 'kysely'
 import type { WorkQueueTables } from 'kysely-work-queues'
 import { eventLog, migrations } from 'kysely-work-queues/migrations'
-import pg from 'pg'
+import { openPool } from '../support/pool.js'
 
 interface HostDatabase extends WorkQueueTables {
   /** Whom we told of what became of a run. */
@@ -16,7 +16,7 @@ export type Host = Kysely<HostDatabase>
 /** Opens the database of a URL: `postgres://...`, or the path of a SQLite file. */
 export function openDatabase(url: string): Host {
   if (/^postgres(ql)?:/.test(url)) {
-    return new Kysely({ dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: url, max: 4 }) }) })
+    return new Kysely({ dialect: new PostgresDialect({ pool: openPool({ connectionString: url, max: 4 }) }) })
   }
   const file = new SQLite(url, { timeout: 10_000 })
   file.pragma('journal_mode = wal')
