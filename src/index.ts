@@ -117,7 +117,12 @@ export type { FlowRunState } from './model/flow-run-state.js'
 export type { JsonObject } from './model/json.js'
 export type { WorkPool } from './model/work-pool.js'
 export type { QueueFilter, WorkQueue } from './model/work-queue.js'
-export type { WorkQueueEvent, WorkQueueEventTable } from './model/work-queue-event.js'
+export type {
+  WorkQueueEvent,
+  WorkQueueEventBase,
+  WorkQueueEventOf,
+  WorkQueueEventTable,
+} from './model/work-queue-event.js'
 export type { Worker, WorkerStatus } from './model/worker.js'
 
 // Inputs and their checks

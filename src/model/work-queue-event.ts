@@ -9,13 +9,13 @@ import { type Worker, workerColumns } from './worker.js'
 
 /** A change of a pool, a queue, a worker's status or a run's state. */
 export type WorkQueueEvent =
-  | ChangeOf<'work-pool', WorkPool>
-  | ChangeOf<'work-queue', WorkQueue>
-  | ChangeOf<'worker', Worker>
-  | ChangeOf<'flow-run', FlowRun>
+  | WorkQueueEventOf<'work-pool', WorkPool>
+  | WorkQueueEventOf<'work-queue', WorkQueue>
+  | WorkQueueEventOf<'worker', Worker>
+  | WorkQueueEventOf<'flow-run', FlowRun>
 
 /** What every event has. */
-interface Change<Resource extends EventResource> {
+export interface WorkQueueEventBase<Resource extends EventResource> {
   /** The event's own id. */
   id: string
   /** When the change was made, by the database's clock. */
@@ -25,7 +25,8 @@ interface Change<Resource extends EventResource> {
   resourceId: string
 }
 
-type ChangeOf<Resource extends EventResource, R> = Change<Resource> &
+/** A change of one kind of resource, whose record is `R`. */
+export type WorkQueueEventOf<Resource extends EventResource, R> = WorkQueueEventBase<Resource> &
   (
     | { kind: 'created'; before: null; after: Partial<R> }
     | { kind: 'updated'; before: Partial<R>; after: Partial<R> }

@@ -24,7 +24,7 @@ interface Metric<S extends Stats> {
  * // work_queue_startable_runs{work_pool="etl",work_queue="nightly"} 3
  * ```
  */
-export function formatPrometheus(stats: readonly Stats[]): string {
+export function formatPrometheus(stats: readonly (WorkQueueStats | WorkPoolStats)[]): string {
   const queues = stats.filter(isOfQueue)
   const pools = stats.filter((row): row is WorkPoolStats => !isOfQueue(row))
   return [

@@ -5,7 +5,7 @@ import type { TerminalStateType } from '../sql/ended-runs.js'
 // In the order in which they are called: what frees slots first, then what a host shows, then what takes
 // long. In a transaction of the caller's all locks are kept to its end, so there it is the order of locks:
 // workers, pools, queues, runs.
-export const ORDER = [
+export const ORDER: readonly UpkeepFunction[] = [
   'releaseExpiredLeases',
   'releaseStaleClaims',
   'markFlowRunsCancelled',
@@ -15,7 +15,7 @@ export const ORDER = [
   'markWorkQueuesNotReady',
   'pruneWorkers',
   'pruneFlowRuns',
-] as const
+]
 export const ORDER_OF_LOCKS: readonly UpkeepFunction[] = [
   'markWorkersOffline',
   'pruneWorkers',
@@ -29,7 +29,16 @@ export const ORDER_OF_LOCKS: readonly UpkeepFunction[] = [
 ]
 
 /** A function that {@link runUpkeep} calls. */
-export type UpkeepFunction = (typeof ORDER)[number]
+export type UpkeepFunction =
+  | 'releaseExpiredLeases'
+  | 'releaseStaleClaims'
+  | 'markFlowRunsCancelled'
+  | 'markLateFlowRuns'
+  | 'markWorkersOffline'
+  | 'markWorkPoolsNotReady'
+  | 'markWorkQueuesNotReady'
+  | 'pruneWorkers'
+  | 'pruneFlowRuns'
 
 /** How long what may last. All are seconds before now, from 0. */
 export interface RunUpkeepOptions extends NowOption {
