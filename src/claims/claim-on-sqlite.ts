@@ -57,9 +57,8 @@ export async function claimOnSqlite(scope: Scope, workQueueId: string, claim: Qu
  * that is another.
  */
 async function pick(scope: Scope, workQueueId: string, claim: TimedClaim, known: KnownPlace): Promise<Picked> {
-  let picked = await pickFrom(scope, workQueueId, claim, known)
-  if (!isSamePlace(picked.place, known)) picked = await pickFrom(scope, workQueueId, claim, picked.place)
-  return picked.place.isPaused ? { ...picked, ids: [] } : picked
+  const picked = await pickFrom(scope, workQueueId, claim, known)
+  return isSamePlace(picked.place, known) ? picked : await pickFrom(scope, workQueueId, claim, picked.place)
 }
 
 async function pickFrom(

@@ -35,12 +35,6 @@ export const ofClaims: readonly Mutation[] = [
     fails: 'test/contract/claim-limits.test.ts > on SQLite in memory > more active runs than a lowered limit allows',
   },
   {
-    file: 'src/claims/claim-on-sqlite.ts',
-    find: 'return picked.place.isPaused ? { ...picked, ids: [] } : picked',
-    replace: 'return picked',
-    fails: 'test/contract/claim-runs-in-work-queue.test.ts > on SQLite in memory > a paused queue gives out nothing',
-  },
-  {
     file: 'src/sql/known-queues.ts',
     find: 'a.isQueueLimited === b.isQueueLimited &&',
     replace: '',
