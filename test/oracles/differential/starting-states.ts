@@ -166,6 +166,8 @@ export async function load(database: TestDatabase, state: State): Promise<void> 
       work_queue_name: run.queueName,
       state_type: run.state,
       state_name: run.stateName,
+      // What is entered next comes after all that the run was in before.
+      state_timestamp: toTime(run.history.length === 0 ? null : Math.max(...run.history.map(([, time]) => time))),
       next_scheduled_start_time: toTime(run.start),
       end_time: toTime(run.end),
       deployment_id: run.deploymentId,
