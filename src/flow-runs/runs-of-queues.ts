@@ -4,7 +4,7 @@ import type { Scope } from '../session.js'
 import { timeOfStatement } from '../sql/clock.js'
 import { type Condition, isOneOf } from '../sql/lists.js'
 import { isScheduled } from '../sql/runs.js'
-import { changeStates } from './change-states.js'
+import { BATCH_SIZE, changeStates } from './change-states.js'
 
 // What becomes of the runs of queues that are deleted, selected by a condition on the alias `run`.
 
@@ -24,15 +24,13 @@ export async function lockRuns({ db, dialect, tables }: Scope, isAmong: Conditio
   `.execute(db)
 }
 
-/** How many runs one statement cancels. */
-const BATCH_SIZE = 1000
-
 /** Makes those of locked runs that are SCHEDULED CANCELLED. */
 export async function cancelRuns(scope: Scope, isAmong: Condition, now: Date | undefined): Promise<void> {
   const { db, tables } = scope
   const { rows } = await sql<{ id: string }>`
     select run.id from ${tables.flow_run} as run where (${isAmong}) and ${isScheduled} order by run.id
   `.execute(db)
+  // Not by `changeAllStates`, which keeps all that it has changed: a queue may have a million of them.
   for (let i = 0; i < rows.length; i += BATCH_SIZE) {
     const changes = rows
       .slice(i, i + BATCH_SIZE)

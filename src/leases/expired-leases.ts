@@ -20,7 +20,7 @@ export interface ExpiredLease {
 /** Whether a lease has expired, void or not: locks and writes nothing. */
 export async function hasExpiredLeases(scope: Scope, now: Date | undefined): Promise<boolean> {
   const { dialect, tables } = scope
-  const time = dialect === 'postgres' ? now : (now ?? new Date())
+  const time = givenTime(dialect, now)
   const rows = await runStatement(
     scope,
     `has-expired-leases ${time === undefined}`,
@@ -31,6 +31,11 @@ export async function hasExpiredLeases(scope: Scope, now: Date | undefined): Pro
     { now: time && encodeTime(time, dialect) },
   )
   return rows.length > 0
+}
+
+/** The time that a statement is given; `undefined`: it asks the clock. On SQLite that is the process's. */
+function givenTime(dialect: Dialect, now: Date | undefined): Date | undefined {
+  return dialect === 'postgres' ? now : (now ?? new Date())
 }
 
 /** The lease has expired at that time, by default now. */
@@ -52,16 +57,14 @@ const MOST_VOID = 10_000
  */
 export async function meetExpiredLeases(scope: Scope, limit: number, now: Date | undefined): Promise<ExpiredLease[]> {
   const { dialect } = scope
-  const isPostgres = dialect === 'postgres'
-  // On SQLite the clock is the process's.
-  const time = isPostgres ? now : (now ?? new Date())
+  const time = givenTime(dialect, now)
   const rows = await runStatement<{ flowRunId: string; holds: unknown }>(
     scope,
     `expired-leases ${time === undefined}`,
     (parameter) => {
       const condition = isExpired(dialect, time && parameter('now'))
       const most = sql`cast(${parameter('limit')} as integer)`
-      return isPostgres ? lockExpired(scope, condition, most) : findExpired(scope, condition, most)
+      return dialect === 'postgres' ? lockExpired(scope, condition, most) : findExpired(scope, condition, most)
     },
     { limit, now: time && encodeTime(time, dialect) },
   )

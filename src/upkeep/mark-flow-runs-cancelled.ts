@@ -1,6 +1,6 @@
 import { type SqlBool, sql } from 'kysely'
 import { z } from 'zod'
-import { atomically, changeStates } from '../flow-runs/change-states.js'
+import { atomically, changeAllStates } from '../flow-runs/change-states.js'
 import { selectFlowRuns } from '../flow-runs/select-flow-runs.js'
 import { check, countSchema, nowShape, type NowOption, timeSchema } from '../model/checks.js'
 import type { FlowRun } from '../model/flow-run.js'
@@ -17,9 +17,6 @@ export interface MarkFlowRunsCancelledOptions extends NowOption {
 }
 
 const DEFAULT_LIMIT = 400
-
-// As many as one statement changes at the most elsewhere.
-const BATCH_SIZE = 1000
 
 const optionsSchema = z.strictObject({
   cancellingBefore: timeSchema,
@@ -61,13 +58,8 @@ export async function markFlowRunsCancelled<DB extends RequiredTables>(
         sql`order by run.state_timestamp asc, run.id asc limit ${sql.lit(limit)}
           ${dialect === 'postgres' ? sql`for no key update skip locked` : sql``}`,
       )
-      const ended: FlowRun[] = []
-      for (let i = 0; i < runs.length; i += BATCH_SIZE) {
-        const changes = runs.slice(i, i + BATCH_SIZE).map(({ id }) => ({ id, type: 'CANCELLED' as const }))
-        const { changed } = await changeStates(inside, changes, { now })
-        for (const run of changed) ended.push(run)
-      }
-      return ended
+      const changes = runs.map(({ id }) => ({ id, type: 'CANCELLED' as const }))
+      return await changeAllStates(inside, changes, { now })
     }),
   )
 }

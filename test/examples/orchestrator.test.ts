@@ -1,8 +1,7 @@
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { addHours, addSeconds } from 'date-fns'
-import pg from 'pg'
-import { afterEach, expect, inject, test, vi } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { freePort } from '../support/free-port.js'
 import { emptyFolder } from '../support/shell.js'
 import {
@@ -16,6 +15,7 @@ import {
   RELEASES,
 } from './audit-runs.js'
 import { clientOf, type Program, startProgram, workedOnTwice } from './orchestrator-processes.js'
+import { createEmptyDatabase } from '../support/database-url.js'
 
 const POOL_LIMIT = 4
 const URGENT_LIMIT = 2
@@ -37,7 +37,7 @@ test.each(['SQLite', 'PostgreSQL'])(
   { timeout: 300_000 },
   async (kind) => {
     await using folder = await emptyFolder()
-    const url = kind === 'SQLite' ? join(folder.path, 'host.db') : await createDatabase()
+    const url = kind === 'SQLite' ? join(folder.path, 'host.db') : await createEmptyDatabase('orchestrator')
     const port = await freePort()
     const env = { DATABASE_URL: url, PORT: String(port), UPKEEP_SECONDS: '1', LEASE_SECONDS }
     const ask = clientOf(port)
@@ -192,15 +192,4 @@ function watchSlots(auditor: Auditor): AsyncDisposable & { end(): Promise<Record
 
 function isEnded(state: string): boolean {
   return ['COMPLETED', 'FAILED', 'CANCELLED', 'CRASHED'].includes(state)
-}
-
-async function createDatabase(): Promise<string> {
-  const url = new URL(inject('databaseUrl'))
-  const name = `${inject('databasePrefix')}_orchestrator`
-  const client = new pg.Client({ connectionString: url.href })
-  await client.connect()
-  await client.query(`create database ${name}`)
-  await client.end()
-  url.pathname = `/${name}`
-  return url.href
 }

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { Migrator, NO_MIGRATIONS, sql } from 'kysely'
 import { createWorkQueue, getRunsInWorkQueue, readWorkQueue, readWorkQueues } from 'kysely-work-queues'
 import { prefectIndexes } from 'kysely-work-queues/migrations'
-import pg from 'pg'
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Live, openLive } from './server.js'
+import { createEmptyDatabase } from '../../support/database-url.js'
 
 /** Prefect's migration before one that adds a column to `flow_run`. Back over it, SQLite writes the table and its indexes anew. */
 const BEFORE_LABELS = { sqlite: '4ad4658cbefe', postgres: 'eaec5004771f' }
@@ -17,7 +17,8 @@ describe.each(['sqlite', 'postgres'] as const)('Prefect’s migrations with our 
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'kysely-work-queues-prefect-'))
-    const database = dialect === 'sqlite' ? join(directory, 'prefect.db') : await createPostgres()
+    const database =
+      dialect === 'sqlite' ? join(directory, 'prefect.db') : await createEmptyDatabase('prefect_migrations')
     live = openLive({ dialect, database, command: process.env['PREFECT_COMMAND'] ?? '', home: directory, apiUrl: '' })
   })
   afterAll(async () => {
@@ -98,14 +99,3 @@ describe.each(['sqlite', 'postgres'] as const)('Prefect’s migrations with our 
     expect(ours.filter((name) => !again.has(name))).toEqual([])
   })
 })
-
-async function createPostgres(): Promise<string> {
-  const url = new URL(inject('databaseUrl'))
-  const name = `${inject('databasePrefix')}_prefect_migrations`
-  const client = new pg.Client({ connectionString: url.href })
-  await client.connect()
-  await client.query(`create database ${name}`)
-  await client.end()
-  url.pathname = `/${name}`
-  return url.href
-}

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { answersOf, scenarios } from '../../examples/routes/scenarios.js'
 import { type Exchange, format, type Send, transcribe } from '../../examples/routes/transcript.js'
 import { startPrefect } from './server.js'
+import { createEmptyDatabase } from '../../support/database-url.js'
 
 // What a real server answers is what is kept in test/examples/routes/answers, which the example is held against. With `-u` it is
 // written anew. On databases of their own, since queues of other checks would move priorities.
@@ -18,7 +18,7 @@ describe.each(['sqlite', 'postgres'] as const)('Prefect’s own routes (%s)', (d
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'kysely-work-queues-routes-'))
-    const database = dialect === 'sqlite' ? join(directory, 'prefect.db') : await createDatabase()
+    const database = dialect === 'sqlite' ? join(directory, 'prefect.db') : await createEmptyDatabase('prefect_routes')
     const command = inject('prefects')[0]?.command ?? ''
     prefect = await startPrefect({ command, dialect, database, home: join(directory, 'home') })
   })
@@ -51,15 +51,4 @@ function sendTo(url: string): Send {
     }
     return { status: response.status, body: text === '' ? undefined : JSON.parse(text) }
   }
-}
-
-async function createDatabase(): Promise<string> {
-  const url = new URL(inject('databaseUrl'))
-  const name = `${inject('databasePrefix')}_prefect_routes`
-  const client = new pg.Client({ connectionString: url.href })
-  await client.connect()
-  await client.query(`create database ${name}`)
-  await client.end()
-  url.pathname = `/${name}`
-  return url.href
 }
