@@ -7,6 +7,7 @@ import { ofLocks } from './mutate/of-locks.js'
 import { ofPlans } from './mutate/of-plans.js'
 import { ofPolls } from './mutate/of-polls.js'
 import { ofRules } from './mutate/of-rules.js'
+import { ofServers } from './mutate/of-servers.js'
 import { ofSessions } from './mutate/of-sessions.js'
 import { ofSimulations } from './mutate/of-simulations.js'
 import { ofStats } from './mutate/of-stats.js'
@@ -28,6 +29,7 @@ export const mutations: readonly Mutation[] = [
   ...ofWrites,
   ...ofSimulations,
   ...ofSessions,
+  ...ofServers,
   ...ofLocks,
   ...ofPlans,
 ]

@@ -29,16 +29,35 @@ describeOnDatabases(
       made = undefined
       await makeRun([1, 'PENDING'], [2, 'RUNNING'], [5, 'COMPLETED'])
       await makeRun([5, 'PENDING'], [6, 'SCHEDULED'], [7, 'PENDING'], [8, 'RUNNING'], [9, 'FAILED'])
-      expect(await ask(MOST_ACTIVE)).toEqual([{ queue: 'default', in_queue: 1, in_pool: 1 }])
+      expect(await ask(MOST_ACTIVE)).toEqual([{ pool: 'p', queue: 'default', in_queue: 1, in_pool: 1 }])
       expect(await ask(BROKEN_HISTORIES)).toEqual([])
       expect(await ask(ACTIVE_NOW)).toEqual([])
       await makeRun([4, 'PENDING'], [5, 'RUNNING'])
-      expect(await ask(MOST_ACTIVE)).toEqual([{ queue: 'default', in_queue: 2, in_pool: 2 }])
+      expect(await ask(MOST_ACTIVE)).toEqual([{ pool: 'p', queue: 'default', in_queue: 2, in_pool: 2 }])
       expect(await ask(ACTIVE_NOW)).toEqual([{ queue: 'default', active: 1 }])
       expect(await ask(BY_STATE)).toEqual([
         { state: 'COMPLETED', runs: 1 },
         { state: 'FAILED', runs: 1 },
         { state: 'RUNNING', runs: 1 },
+      ])
+    })
+
+    test('counts the slots of each pool by themselves, whatever its queues are called', async () => {
+      for (const [name, runs] of [
+        ['q', 1],
+        ['r', 3],
+      ] as const) {
+        const { defaultQueueId } = await createWorkPool(t.db, { name })
+        const made = await createFlowRuns(
+          t.db,
+          Array.from({ length: runs }, () => ({ workQueueId: defaultQueueId })),
+          { now: START },
+        )
+        for (const { id } of made) await setFlowRunState(t.db, id, { type: 'PENDING' }, { now: addSeconds(START, 1) })
+      }
+      expect(await ask(MOST_ACTIVE)).toEqual([
+        { pool: 'q', queue: 'default', in_queue: 1, in_pool: 1 },
+        { pool: 'r', queue: 'default', in_queue: 3, in_pool: 3 },
       ])
     })
 

@@ -41,22 +41,26 @@ export const ACTIVE_NOW = `
   from flow_run as run join work_queue as queue on queue.id = run.work_queue_id
   where run.state_type in ${ACTIVE} group by queue.name`
 
-/** The most that held slots at once, at any instant of the history: a row a queue, with what was then held in the whole pool. */
+/**
+ * The most that held slots at once, at any instant of the history: a row a queue, with what was then held in the whole of its pool at
+ * most.
+ */
 export const MOST_ACTIVE = `
   with ${ENTERED}, step as (
-    select run.work_queue_id, entered.timestamp,
+    select queue.id as queue_id, queue.work_pool_id, entered.timestamp,
       case when entered.type in ${ACTIVE} then 1 else 0 end
         - case when coalesce(entered.type_before, '') in ${ACTIVE} then 1 else 0 end as change
-    from entered join flow_run as run on run.id = entered.flow_run_id
+    from entered join flow_run as run on run.id = entered.flow_run_id join work_queue as queue on queue.id = run.work_queue_id
   ), held as (
-    select work_queue_id,
-      sum(change) over (partition by work_queue_id order by timestamp, change rows unbounded preceding) as in_queue,
-      sum(change) over (order by timestamp, change rows unbounded preceding) as in_pool
+    select queue_id,
+      sum(change) over (partition by queue_id order by timestamp, change rows unbounded preceding) as in_queue,
+      sum(change) over (partition by work_pool_id order by timestamp, change rows unbounded preceding) as in_pool
     from step
   )
-  select queue.name as queue, cast(max(in_queue) as integer) as in_queue, cast(max(in_pool) as integer) as in_pool
-  from held join work_queue as queue on queue.id = held.work_queue_id
-  group by queue.name order by queue.name`
+  select pool.name as pool, queue.name as queue,
+    cast(max(in_queue) as integer) as in_queue, cast(max(in_pool) as integer) as in_pool
+  from held join work_queue as queue on queue.id = held.queue_id join work_pool as pool on pool.id = queue.work_pool_id
+  group by pool.name, queue.name order by pool.name, queue.name`
 
 /** States that do not follow what they must: claimed twice, started twice, left after the end, or not the run's state at last. */
 export const BROKEN_HISTORIES = `

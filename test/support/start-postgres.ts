@@ -11,6 +11,13 @@ import { freePort } from './free-port.js'
 export interface PostgresServer extends AsyncDisposable {
   /** Its database `postgres`, as a user who may create databases. */
   readonly url: string
+  /** The folder of its data. */
+  readonly data: string
+  /** Ends it, and leaves its data: in an orderly way, or at once, so that it has to recover as after a crash. */
+  halt(how: 'orderly' | 'at once'): Promise<void>
+  /** Starts it again, on the same port. */
+  resume(): Promise<void>
+  /** Ends it, and removes its data. */
   stop(): Promise<void>
 }
 
@@ -20,6 +27,8 @@ export interface PostgresOptions {
   readonly bin?: string
   readonly initdbFlags?: readonly string[]
   readonly settings?: readonly string[]
+  /** Prepares the empty folder of its data, in place of `initdb`. */
+  readonly prepare?: (data: string) => Promise<void>
 }
 
 /** A user to run as, for `spawn`. Empty: the user of this process. */
@@ -34,7 +43,7 @@ const PROGRAMS = ['initdb', 'postgres']
 const INITDB_FLAGS = ['--no-sync', '--encoding=UTF8', '--locale=C', '--locale-provider=icu', '--icu-locale=en-US']
 
 // Nothing in it outlives the run, so nothing needs to reach the disk.
-const SETTINGS = [
+export const SETTINGS: readonly string[] = [
   'fsync=off',
   'synchronous_commit=off',
   'full_page_writes=off',
@@ -48,36 +57,40 @@ const SET_DATABASE_URL = 'Set DATABASE_URL to use a server that already runs.'
 
 /** Starts a PostgreSQL server on a free port, with an empty folder that is removed when it stops. */
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
-  const { initdbFlags = INITDB_FLAGS, settings = SETTINGS } = options
+  const { initdbFlags = INITDB_FLAGS, settings = SETTINGS, prepare } = options
   const user = serverUser()
   const directory = await mkdtemp(join(tmpdir(), 'kysely-work-queues-'))
   try {
     // Another user has to get in.
     await chmod(directory, 0o755)
     const data = join(directory, 'data')
-    await mkdir(data)
+    await mkdir(data, { mode: 0o700 })
     if (user.uid !== undefined) await chown(data, user.uid, user.gid ?? 0)
     const bin = options.bin ?? (await runnableBin(embeddedPostgres(), directory, user))
     const flags = ['-D', data, '-U', 'postgres', '--auth=trust', '--lc-messages=C', ...initdbFlags]
+    if (prepare !== undefined) await prepare(data)
     // The current folder too may be one that this user cannot enter.
-    await promisify(execFile)(join(bin, 'initdb'), flags, { ...user, cwd: directory })
+    else await promisify(execFile)(join(bin, 'initdb'), flags, { ...user, cwd: directory })
     const port = await freePort()
     const args = [`port=${port}`, 'listen_addresses=127.0.0.1', 'unix_socket_directories=', ...settings]
-    const server = await launch(join(bin, 'postgres'), ['-D', data, ...args.flatMap((arg) => ['-c', arg])], {
-      ...user,
-      cwd: directory,
-    })
-    const forget = killAtExit(server)
+    const start = async (): Promise<Running> =>
+      await launch(join(bin, 'postgres'), ['-D', data, ...args.flatMap((arg) => ['-c', arg])], {
+        ...user,
+        cwd: directory,
+      })
+    let running = await start()
     const stop = async (): Promise<void> => {
-      forget()
-      if (server.exitCode === null && server.signalCode === null) {
-        const ended = once(server, 'exit')
-        kill(server)
-        await ended
-      }
+      await running.end('SIGINT')
       await rm(directory, { recursive: true, force: true })
     }
-    return { url: `postgresql://postgres:postgres@127.0.0.1:${port}/postgres`, stop, [Symbol.asyncDispose]: stop }
+    return {
+      url: `postgresql://postgres:postgres@127.0.0.1:${port}/postgres`,
+      data,
+      halt: async (how) => await running.end(how === 'orderly' ? 'SIGINT' : 'SIGQUIT'),
+      resume: async () => void (running = await start()),
+      stop,
+      [Symbol.asyncDispose]: stop,
+    }
   } catch (error) {
     await rm(directory, { recursive: true, force: true })
     throw new Error(`PostgreSQL did not start. ${SET_DATABASE_URL}`, { cause: error })
@@ -116,8 +129,13 @@ export async function runnableBin(postgres: string, directory: string, user: Ser
   return join(copy, 'bin')
 }
 
+/** A server as a process. */
+interface Running {
+  end(signal: 'SIGINT' | 'SIGQUIT'): Promise<void>
+}
+
 /** Starts a server, and waits until it accepts connections. */
-async function launch(command: string, args: string[], options: object): Promise<ChildProcess> {
+async function launch(command: string, args: string[], options: object): Promise<Running> {
   const server = spawn(command, args, { ...options, stdio: ['ignore', 'ignore', 'pipe'] })
   let log = ''
   await new Promise<void>((resolve, reject) => {
@@ -125,16 +143,25 @@ async function launch(command: string, args: string[], options: object): Promise
     server.once('exit', () => reject(new Error(log)))
     server.stderr.on('data', (chunk: Buffer) => {
       log += chunk.toString()
-      if (log.includes('database system is ready to accept connections')) resolve()
+      if (/database system is ready to accept (?:read-only )?connections/.test(log)) resolve()
     })
   })
   server.stderr.removeAllListeners('data').resume()
-  return server
+  const forget = killAtExit(server)
+  return {
+    async end(signal) {
+      forget()
+      if (server.exitCode !== null || server.signalCode !== null) return
+      const ended = once(server, 'exit')
+      kill(server, signal)
+      await ended
+    },
+  }
 }
 
 /** Kills a server with this process, whatever ends it. Returns what takes that back. */
 function killAtExit(server: ChildProcess): () => void {
-  const killServer = (): void => kill(server)
+  const killServer = (): void => kill(server, 'SIGINT')
   // By default a signal ends a process without the event `exit`.
   const exit = (): void => process.exit(1)
   process.once('exit', killServer)
@@ -146,7 +173,7 @@ function killAtExit(server: ChildProcess): () => void {
 }
 
 /** Ends a server with all its connections. */
-function kill(server: ChildProcess): void {
+function kill(server: ChildProcess, signal: NodeJS.Signals): void {
   if (process.platform === 'win32') spawnSync('taskkill', ['/pid', String(server.pid), '/f', '/t'])
-  else server.kill('SIGINT')
+  else server.kill(signal)
 }

@@ -9,10 +9,10 @@ import { root } from '../support/shell.js'
 const read = (file: string): string => readFileSync(join(root, file), 'utf8')
 
 describe('the mutations', () => {
-  test('are of sources, each at one place of its file, and change it', () => {
+  test('are of sources and examples, each at one place of its file, and change it', () => {
     const astray = mutations.filter(
       ({ file, find, replace }) =>
-        !file.startsWith('src/') ||
+        !/^(?:src|examples)\//.test(file) ||
         read(file).split(find).length !== 2 ||
         read(file).replace(find, () => replace) === read(file),
     )
