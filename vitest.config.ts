@@ -10,6 +10,7 @@ export default defineConfig({
       { find: /^kysely-work-queues\/rules$/, replacement: path('src/rules.ts') },
       { find: /^kysely-work-queues\/migrations$/, replacement: path('src/migrations.ts') },
       { find: /^kysely-work-queues\/postgres$/, replacement: path('src/postgres.ts') },
+      { find: /^kysely-work-queues\/sqlite$/, replacement: path('src/sqlite.ts') },
       { find: /^kysely-work-queues\/testing$/, replacement: path('src/testing/index.ts') },
       { find: /^kysely-work-queues$/, replacement: path('src/index.ts') },
     ],

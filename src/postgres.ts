@@ -1,5 +1,6 @@
 import { v5 } from 'uuid'
 import { isOwnText } from './sql/cached-statement.js'
+import { replacing } from './sql/replacing.js'
 
 /**
  * What the wrapper needs of a connection: a `query` that takes a text with values, or a named statement, as
@@ -104,14 +105,3 @@ function nameOf(text: string): string {
 }
 
 const MOST_NAMES = 2000
-
-/** The object with another function in the place of one. Its other functions see the object itself. */
-function replacing<T extends object>(target: T, property: string, replacement: unknown): T {
-  return new Proxy(target, {
-    get(_, key) {
-      if (key === property) return replacement
-      const value: unknown = Reflect.get(target, key, target)
-      return typeof value === 'function' ? (value.bind(target) as unknown) : value
-    },
-  })
-}

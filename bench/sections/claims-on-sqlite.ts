@@ -1,62 +1,75 @@
 import type SQLite from 'better-sqlite3'
-import { claimRunsInWorkQueue, createWorkPool, createWorkQueue, type FlowRun } from 'kysely-work-queues'
+import { Kysely, SqliteDialect } from 'kysely'
+import {
+  claimRunsInWorkQueue,
+  createWorkPool,
+  createWorkQueue,
+  type FlowRun,
+  type WorkQueueTables,
+} from 'kysely-work-queues'
+import { withPreparedStatements } from 'kysely-work-queues/sqlite'
 import { v7 as newId } from 'uuid'
 import { startSqlite } from '../support/bench-databases.js'
 import { measure, progress, type Timed, timeOf } from '../support/measure.js'
 import { type Goal, ms, ratioText, table } from '../support/report.js'
 import { analyze, seedRuns } from '../support/seed.js'
-import { BATCH } from '../support/takers.js'
+import { BATCH, prepared } from '../support/takers.js'
 
 const BACKLOG = 40_000
 const LIMIT = 1000
 
 const BY_HAND = 'by hand, better-sqlite3'
 const OURS = '`claimRunsInWorkQueue`'
-const limited = (name: string): string => `${name}, limits of queue and pool`
+const PREPARED = prepared(OURS)
+const LIMITED = ', limits of queue and pool'
 
 /** What a claim takes on SQLite, beside the same by hand: statements prepared once, and no checks. */
 export async function measureClaimsOnSqlite(): Promise<{ text: string; goals: Goal[] }> {
   await using database = await startSqlite().open()
   const { db, driver } = database
   if (driver.kind !== 'sqlite') throw new Error('this is measured on SQLite')
+  const dialect = new SqliteDialect({ database: withPreparedStatements(driver.database) })
+  const sessions = { [OURS]: db, [PREPARED]: new Kysely<WorkQueueTables>({ dialect }) }
+  const giveBack = prepareGivingBack(driver.database)
   const timed: Timed[] = []
   for (const concurrencyLimit of [null, LIMIT]) {
     const { id: workPoolId } = await createWorkPool(db, { name: `pool of ${concurrencyLimit}`, concurrencyLimit })
     const { id: queueId } = await createWorkQueue(db, { name: 'queue', workPoolId, concurrencyLimit })
     await seedRuns(database, { workQueueId: queueId, count: BACKLOG })
-    const name = (whose: string): string => (concurrencyLimit === null ? whose : limited(whose))
-    const claimByHand = prepareClaim(driver.database, { queueId, workPoolId, isLimited: concurrencyLimit !== null })
-    const giveBack = prepareGivingBack(driver.database)
+    const isLimited = concurrencyLimit !== null
+    const claimByHand = prepareClaim(driver.database, { queueId, workPoolId, isLimited })
     let taken: readonly string[] = []
-    timed.push(
-      {
-        name: name(OURS),
-        run: async () => (taken = (await claimRunsInWorkQueue(db, queueId, { limit: BATCH })).runs.map(({ id }) => id)),
+    const time = (name: string, claim: () => Promise<readonly string[]>): void => {
+      timed.push({
+        name: isLimited ? `${name}${LIMITED}` : name,
+        run: async () => (taken = await claim()),
         after: async () => giveBack(taken),
-      },
-      { name: name(BY_HAND), run: () => (taken = claimByHand()), after: async () => giveBack(taken) },
-    )
+      })
+    }
+    for (const [name, session] of Object.entries(sessions)) {
+      time(name, async () => {
+        const { runs } = await claimRunsInWorkQueue(session, queueId, { limit: BATCH })
+        return runs.map(({ id }) => id)
+      })
+    }
+    time(BY_HAND, async () => claimByHand())
   }
   await analyze(database)
   const times = await measure(timed)
   progress('claims: on SQLite')
-  const ratio = (name: (whose: string) => string): number => timeOf(times, name(OURS)) / timeOf(times, name(BY_HAND))
-  const kinds: readonly ((whose: string) => string)[] = [(whose) => whose, limited]
+  const rows = ['', LIMITED].flatMap((limits) =>
+    [OURS, PREPARED].map((name) => {
+      const ours = timeOf(times, `${name}${limits}`)
+      const byHand = timeOf(times, `${BY_HAND}${limits}`)
+      return { name: `${name}${limits}`, ours, byHand, ratio: ours / byHand }
+    }),
+  )
   return {
     text: table(
       [`SQLite ${database.version}: taking ${BATCH}, ms`, 'ours', 'by hand', 'ours of by hand'],
-      kinds.map((name) => [
-        name(OURS),
-        ms(timeOf(times, name(OURS))),
-        ms(timeOf(times, name(BY_HAND))),
-        ratioText(ratio(name)),
-      ]),
+      rows.map(({ name, ours, byHand, ratio }) => [name, ms(ours), ms(byHand), ratioText(ratio)]),
     ),
-    goals: kinds.map((name) => ({
-      name: `${name(OURS)}, on SQLite, against by hand`,
-      ratio: ratio(name),
-      atMost: 2.5,
-    })),
+    goals: rows.map(({ name, ratio }) => ({ name: `${name}, on SQLite, against by hand`, ratio, atMost: 2.5 })),
   }
 }
 

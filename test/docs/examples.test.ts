@@ -138,7 +138,7 @@ function inPreamble(code: string, exported: ReadonlyMap<string, readonly string[
     return `import { ${free.join(', ')} } from '${entry}'`
   })
   const rest = {
-    kysely: ['Kysely', 'Migrator', 'PostgresDialect'],
+    kysely: ['Kysely', 'Migrator', 'PostgresDialect', 'SqliteDialect'],
     'date-fns': ['addMinutes', 'subDays', 'subMinutes', 'subSeconds'],
     'kysely-work-queues/migrations': ['migrations'],
     'kysely-work-queues/postgres': ['withPreparedStatements'],

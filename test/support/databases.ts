@@ -15,6 +15,7 @@ import {
 import type { WorkQueueTables } from 'kysely-work-queues'
 import { eventLog, migrations } from 'kysely-work-queues/migrations'
 import { withPreparedStatements } from 'kysely-work-queues/postgres'
+import { withPreparedStatements as withStatementsOnce } from 'kysely-work-queues/sqlite'
 import pg from 'pg'
 import { Migrator } from './migrator.js'
 import { takePostgresDatabase } from './postgres-databases.js'
@@ -49,7 +50,7 @@ export interface HostSettings {
   readonly schema?: string
   /** Type parsers are overridden (pg), integers are bigints (better-sqlite3). */
   readonly oddTypes?: boolean
-  /** PostgreSQL: the library's statements are sent by name. */
+  /** The library's statements are prepared once for each connection. */
   readonly prepared?: boolean
   /** pg's type parsers, where they are other than `oddTypes` says. */
   readonly types?: pg.CustomTypesConfig
@@ -67,7 +68,7 @@ export const postgres: DatabaseKind = postgresKind('PostgreSQL', {})
 const everyKind: readonly DatabaseKind[] = [
   sqliteMemory,
   sqliteFile,
-  sqlite('SQLite with plugins and a schema', plugged('main')),
+  sqlite('SQLite with plugins, a schema and prepared statements', { ...plugged('main'), prepared: true }),
   sqlite('SQLite with safe integers', { oddTypes: true }),
   postgres,
   postgresKind('PostgreSQL with plugins, a schema and prepared statements', {
@@ -90,7 +91,8 @@ function sqlite(name: string, settings: HostSettings, onDisk = false): DatabaseK
       const file = directory === undefined ? ':memory:' : join(directory, 'test.db')
       const opened: Kysely<WorkQueueTables>[] = []
       const connect = (connection: SQLite.Database, host: HostSettings, statements?: string[]) => {
-        const db = session(new SqliteDialect({ database: connection }), host, statements)
+        const database = host.prepared === true ? withStatementsOnce(connection) : connection
+        const db = session(new SqliteDialect({ database }), host, statements)
         opened.push(db)
         return db
       }

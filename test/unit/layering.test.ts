@@ -38,6 +38,7 @@ const layers: readonly { name: string; holds: RegExp; packages?: RegExp; only?: 
   { name: 'the rules as an entry point', holds: /^rules\.ts$/, only: /^rules\// },
   { name: 'migrations', holds: /^migrations\.ts$/ },
   { name: 'postgres', holds: /^postgres\.ts$/, packages: /^uuid$/ },
+  { name: 'sqlite', holds: /^sqlite\.ts$/ },
   { name: 'test kit', holds: /^testing\//, packages: /^(better-sqlite3|date-fns(\/\w+)?|kysely|zod)$/ },
   { name: 'all operations', holds: /^index\.ts$/ },
 ]
