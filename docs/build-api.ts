@@ -10,7 +10,14 @@ const { Application } = await import('typedoc')
 
 const app = await Application.bootstrapWithPlugins({
   name: 'kysely-work-queues',
-  entryPoints: ['src/index.ts', 'src/rules.ts', 'src/migrations.ts', 'src/postgres.ts', 'src/sqlite.ts', 'src/testing/index.ts'],
+  entryPoints: [
+    'src/index.ts',
+    'src/rules.ts',
+    'src/migrations.ts',
+    'src/postgres.ts',
+    'src/sqlite.ts',
+    'src/testing/index.ts',
+  ],
   tsconfig: 'tsconfig.build.json',
   out: 'docs/api',
   readme: 'none',

@@ -12,14 +12,14 @@ export interface PreparingDatabase {
 
 /**
  * Wraps a database of `better-sqlite3`, so that this library's own statements are prepared once and then run
- * again: Kysely's driver prepares each anew, which is nearly half of what a claim costs there.
+ * again: Kysely's driver prepares each anew, which is a third of what a claim costs there.
  *
  * All other statements are prepared as they are asked for. Answers are the same: SQLite itself prepares a
  * statement anew when the schema has changed. Whether integers are safe (`defaultSafeIntegers`) is settled
  * when a statement is prepared; both are read rightly.
  *
- * @param database - A database of `better-sqlite3`, or one with the same `prepare`. It stays the host's: close
- *   it as before.
+ * @param database - A database of `better-sqlite3`, or one with the same `prepare`. It stays the host's:
+ *   close it as before.
  * @returns The same database to look at, to be given to Kysely's `SqliteDialect`.
  *
  * @example

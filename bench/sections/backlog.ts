@@ -85,12 +85,15 @@ export type BacklogTimes = ReadonlyMap<string, number>
 const keyOf = (call: string, place: PlaceName, size: number): string => `${call}, ${place}, ${size}`
 
 /** Times each call in each place at each size. The sizes take turns. */
-export async function measureBacklog(worlds: readonly World[]): Promise<BacklogTimes> {
+export async function measureBacklog(
+  worlds: readonly World[],
+  places: readonly PlaceName[] = PLACES,
+): Promise<BacklogTimes> {
   const all = new Map<string, number>()
   for (const { name, call, undo } of CALLS) {
-    for (const place of PLACES) {
-      const timed = worlds.map(({ size, database, places }): Timed => {
-        const polled = places.find((each) => each.name === place) as Place
+    for (const place of places) {
+      const timed = worlds.map(({ size, database, places: all }): Timed => {
+        const polled = all.find((each) => each.name === place) as Place
         let touched: unknown
         return {
           name: keyOf(name, place, size),
@@ -113,11 +116,16 @@ export function pollTime(times: BacklogTimes, place: PlaceName, size: number): n
 }
 
 /** The largest size against the smallest, for each call in the place where it grows most. */
-export function growth(times: BacklogTimes, sizes: readonly number[], database: string): Goal[] {
+export function growth(
+  times: BacklogTimes,
+  sizes: readonly number[],
+  database: string,
+  places: readonly PlaceName[] = PLACES,
+): Goal[] {
   const [first, last] = [sizes[0], sizes.at(-1)]
   if (first === undefined || last === undefined) return []
   return CALLS.map(({ name }) => {
-    const ratios = PLACES.map((place) => ({
+    const ratios = places.map((place) => ({
       place,
       ratio: timeOf(times, keyOf(name, place, last)) / timeOf(times, keyOf(name, place, first)),
     }))
@@ -130,9 +138,13 @@ export function growth(times: BacklogTimes, sizes: readonly number[], database: 
   })
 }
 
-export function backlogTable(times: BacklogTimes, sizes: readonly number[]): string {
+export function backlogTable(
+  times: BacklogTimes,
+  sizes: readonly number[],
+  places: readonly PlaceName[] = PLACES,
+): string {
   const rows = CALLS.flatMap(({ name }) =>
-    PLACES.map((place) => {
+    places.map((place) => {
       const measured = sizes.map((size) => timeOf(times, keyOf(name, place, size)))
       const ratio = (measured.at(-1) ?? 0) / (measured[0] ?? 1)
       return [`\`${name}\`, ${place}`, ...measured.map(ms), ratioText(ratio)]

@@ -7,7 +7,7 @@ import { createWorld, now, type World } from '../support/backlog-world.js'
 
 /** Times polls on Prefect's own tables, without our indexes and then with them. */
 export async function measurePrefect(server: Server, size: number): Promise<string> {
-  const world = await createWorld(server, size, 'prefect')
+  const world = await createWorld(server, size, { tables: 'prefect' })
   await using database = world.database
   const calls = callsOf(world)
   // Without the indexes a call may take a second.

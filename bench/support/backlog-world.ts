@@ -30,10 +30,14 @@ export interface World {
 export const now = new Date('2040-01-01T00:00:00.000Z')
 
 /**
- * Makes a database with `size` runs in each of the places. Every polled queue has at least 100 due runs and 5 active ones, and a
+ * Makes a database with `size` runs in each of the places: in all of them, or in those that are asked for. Every polled queue has at least 100 due runs and 5 active ones, and a
  * concurrency limit, as its pool has; the many runs elsewhere are due earlier.
  */
-export async function createWorld(server: Server, size: number, tables: Tables = 'ours'): Promise<World> {
+export async function createWorld(
+  server: Server,
+  size: number,
+  { tables = 'ours', filled = PLACES }: { tables?: Tables; filled?: readonly PlaceName[] } = {},
+): Promise<World> {
   const database = await server.open(tables)
   const { db } = database
   const queue = async (workPoolId: string, name: string): Promise<Named> => {
@@ -50,10 +54,14 @@ export async function createWorld(server: Server, size: number, tables: Tables =
   const neighbour = await queue(placeOf('a neighbour queue').pool.id, 'neighbour')
 
   await withoutIndexes(database, async () => {
-    await seedRuns(database, { workQueueId: placeOf('its own backlog').queue.id, count: size })
-    await seedRuns(database, { workQueueId: neighbour.id, count: size })
+    const own = placeOf('its own backlog').queue.id
+    if (filled.includes('its own backlog')) await seedRuns(database, { workQueueId: own, count: size })
+    // To the other pools it is a neighbour too.
+    if (filled.includes('a neighbour queue')) await seedRuns(database, { workQueueId: neighbour.id, count: size })
     const history = placeOf('its own history').queue.id
-    await seedRuns(database, { workQueueId: history, count: size, stateType: 'COMPLETED' })
+    if (filled.includes('its own history')) {
+      await seedRuns(database, { workQueueId: history, count: size, stateType: 'COMPLETED' })
+    }
     for (const { queue: polled } of places) {
       await seedRuns(database, { workQueueId: polled.id, count: 100, start: '2038-01-01' })
       await seedRuns(database, { workQueueId: polled.id, count: 5, stateType: 'RUNNING' })

@@ -68,13 +68,15 @@ export function decodeTime(value: unknown): Date {
   return new Date(Math.min(END_OF_DATE, Math.max(-END_OF_DATE, milliseconds)))
 }
 
-// What a run from PostgreSQL has up to seven of. Days that some months do not have are looked at as all else
-// is.
-const USUAL = /^(?!0000)\d{4}-\d\d-(?:[01]\d|2[0-8])T(?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d{3,6})?\+00:00$/
+// The two texts that a run has up to seven of: PostgreSQL's, and what SQLite stores. Days that some months do
+// not have are looked at as all else is.
+const USUAL =
+  /^((?!0000)\d{4}-\d\d-(?:[01]\d|2[0-8]))(?:T| )((?:[01]\d|2[0-3]):\d\d:\d\d)(?:\.(\d{3})\d{0,3})?(?:\+00:00)?$/
 
 function parseTime(text: string): number {
   // By the engine, which is three times as fast: 1.2 µs otherwise, a tenth of a poll of ten runs.
-  if (USUAL.test(text)) return Date.parse(`${text.slice(0, -6).slice(0, 23)}Z`)
+  const usual = USUAL.exec(text)
+  if (usual !== null) return Date.parse(`${usual[1]}T${usual[2]}.${usual[3] ?? '000'}Z`)
   const iso = ISO.exec(text)
   if (iso !== null) return parseIso(iso)
   const seconds = SECONDS.exec(text)

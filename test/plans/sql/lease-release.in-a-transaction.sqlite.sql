@@ -2,8 +2,8 @@ begin;
 
 savepoint before_the_change;
 
-update "work_pool"
-set "id" = "id"
+update "worker"
+set created = created
 where 0 = 1;
 
 with

@@ -257,8 +257,8 @@ limit cast(? as integer);
 
 begin;
 
-update "work_pool"
-set "id" = "id"
+update "worker"
+set created = created
 where 0 = 1;
 
 with recursive

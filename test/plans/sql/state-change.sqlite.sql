@@ -1,7 +1,7 @@
 begin;
 
-update "work_pool"
-set "id" = "id"
+update "worker"
+set created = created
 where 0 = 1;
 
 select
