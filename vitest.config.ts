@@ -24,6 +24,8 @@ export default defineConfig({
     testTimeout: 30_000,
     reporters: ['default', ['json', { outputFile: 'coverage/results.json' }]],
     hookTimeout: 60_000,
+    // What a page shows comes a moment later, and on a busy machine a longer one.
+    expect: { poll: { timeout: 10_000 } },
     coverage: {
       provider: 'v8',
       include: ['src/**'],

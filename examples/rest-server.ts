@@ -2,22 +2,16 @@
 // On the PostgreSQL of DATABASE_URL, else on a SQLite file. Run it with `npm run example examples/rest-server.ts`, then
 // `PREFECT_API_URL=http://127.0.0.1:4200/api prefect work-queue ls`.
 
-import SQLite from 'better-sqlite3'
-import { Kysely, Migrator, PostgresDialect, SqliteDialect } from 'kysely'
+import { Migrator } from 'kysely'
 import type { WorkQueueTables } from 'kysely-work-queues'
 import { migrations } from 'kysely-work-queues/migrations'
 import { createApp } from './rest-server/app.js'
 import { serveApp } from './rest-server/serve.js'
-import { openPool } from './support/pool.js'
+import { openDatabase } from './support/open-database.js'
 
 const { DATABASE_URL, SQLITE_FILE = 'work-queues.db', PORT = '4200' } = process.env
 
-const db = new Kysely<WorkQueueTables>({
-  dialect:
-    DATABASE_URL === undefined
-      ? new SqliteDialect({ database: openSqlite(SQLITE_FILE) })
-      : new PostgresDialect({ pool: openPool({ connectionString: DATABASE_URL }) }),
-})
+const db = openDatabase<WorkQueueTables>(DATABASE_URL ?? SQLITE_FILE)
 const { error } = await new Migrator({ db, provider: { getMigrations: async () => migrations } }).migrateToLatest()
 if (error !== undefined) throw error
 
@@ -25,10 +19,3 @@ const server = serveApp(createApp(db), Number(PORT), ({ port }) =>
   console.log(`listening on http://127.0.0.1:${port}/api`),
 )
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => server.close(() => void db.destroy()))
-
-function openSqlite(file: string): SQLite.Database {
-  const database = new SQLite(file, { timeout: 5000 })
-  database.pragma('journal_mode = wal')
-  database.pragma('foreign_keys = on')
-  return database
-}

@@ -1,10 +1,9 @@
 // The host's database: its own tables beside the library's, on PostgreSQL or in a SQLite file.
 
-import SQLite from 'better-sqlite3'
-import { Kysely, type Migration, Migrator, PostgresDialect, SqliteDialect } from 'kysely'
+import { type Kysely, type Migration, Migrator } from 'kysely'
 import type { WorkQueueTables } from 'kysely-work-queues'
 import { eventLog, migrations } from 'kysely-work-queues/migrations'
-import { openPool } from '../support/pool.js'
+import { openDatabase as open } from '../support/open-database.js'
 
 interface HostDatabase extends WorkQueueTables {
   /** Whom we told of what became of a run. */
@@ -15,13 +14,7 @@ export type Host = Kysely<HostDatabase>
 
 /** Opens the database of a URL: `postgres://...`, or the path of a SQLite file. */
 export function openDatabase(url: string): Host {
-  if (/^postgres(ql)?:/.test(url)) {
-    return new Kysely({ dialect: new PostgresDialect({ pool: openPool({ connectionString: url, max: 4 }) }) })
-  }
-  const file = new SQLite(url, { timeout: 10_000 })
-  file.pragma('journal_mode = wal')
-  file.pragma('foreign_keys = on')
-  return new Kysely({ dialect: new SqliteDialect({ database: file }) })
+  return open(url)
 }
 
 const mine: Record<string, Migration> = {
