@@ -58,7 +58,7 @@ export const PLAN: readonly PlannedPool[] = [
   },
 ]
 
-export const LEASE_SECONDS = 10
+export const LEASE_SECONDS = 12
 export const HEARTBEAT_SECONDS = 3
 export const UPKEEP_SECONDS = 4
 /** A worker of the first pool dies so often, and another takes its place later. */

@@ -58,7 +58,7 @@ test('the load is the same for the same seed: a queue fills, limits hold, a work
   const of = (what: string): number[] => seen.map((line) => Number(new RegExp(`${what} (\\d+)`).exec(line)?.[1]))
   expect(Math.max(...of('held'))).toBe(6)
   expect(Math.max(...of('waiting'))).toBeGreaterThan(15)
-  expect(runs.filter((run) => run.includes('COMPLETED')).length).toBeGreaterThan(50)
+  expect(runs.filter((run) => run.includes('COMPLETED')).length).toBeGreaterThan(30)
 
   // Its leases expire, upkeep releases them, it is OFFLINE, and another comes in its place.
   const expired = of('expired')
