@@ -16,6 +16,7 @@ import {
   releaseExpiredLeases,
   renewLeases,
   setFlowRunState,
+  takeEvents,
 } from 'kysely-work-queues'
 import { expect, test } from 'vitest'
 import { type DatabaseKind, postgres, sqliteMemory } from '../support/databases.js'
@@ -62,6 +63,7 @@ const CALLS: Readonly<Record<string, (db: Db, world: World) => Promise<unknown>>
   'queue-stats': (db, { queue }) => readWorkQueueStats(db, { workQueueIds: [queue], now }),
   'pool-stats': (db, { pool }) => readWorkPoolStats(db, { workPoolIds: [pool], now }),
   'next-start-time': (db, { pool }) => readNextStartTime(db, { workPoolIds: [pool] }),
+  'event-taking': (db) => takeEvents(db),
   'worker-heartbeat': (db, { pool }) => recordWorkerHeartbeat(db, pool, 'worker'),
 }
 
@@ -76,7 +78,7 @@ test.each(
 
 /** What a call sends when the one before was of the same kind, so that nothing is met for the first time. */
 async function statementsOf(kind: DatabaseKind, call: (db: Db, world: World) => Promise<unknown>): Promise<string[]> {
-  await using database = await kind.create()
+  await using database = await kind.create(true)
   const { db, statements } = database
   const pool = await createWorkPool(db, { name: 'pool' })
   const limitedPool = await createWorkPool(db, { name: 'limited', concurrencyLimit: 1000 })
