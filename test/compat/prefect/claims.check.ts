@@ -1,6 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rm } from 'node:fs/promises'
 import { addHours, addSeconds, subMinutes } from 'date-fns'
 import {
   claimRunsInWorkQueue,
@@ -16,33 +14,23 @@ import {
   setFlowRunState,
 } from 'kysely-work-queues'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { deploy, describeLive, schedule, unique } from './describe-live.js'
-
-const FLOW = `
-from prefect import flow
-
-@flow
-def hello(n: int = 1):
-    return n + 1
-`
+import { deploy, describeLive, schedule, unique, writeFlow } from './describe-live.js'
 
 describeLive('runs that both sides move on', (live) => {
   const pool = unique('moved')
-  let directory: string
+  let code: { path: string; entrypoint: string }
   let flowId: string
   let deploymentId: string
   let workQueueId: string
   let workPoolId: string
 
   beforeAll(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'kysely-work-queues-flow-'))
-    await writeFile(join(directory, 'flow.py'), FLOW)
+    code = await writeFlow()
     await live().prefect('work-pool', 'create', pool, '--type', 'process')
-    const code = { path: directory, entrypoint: 'flow.py:hello' }
     ;({ flowId, deploymentId, workQueueId } = await deploy(live(), { pool, queue: 'default' }, code))
     workPoolId = (await readWorkPoolByName(live().db, pool))!.id
   })
-  afterAll(async () => await rm(directory, { recursive: true, force: true }))
+  afterAll(async () => await rm(code.path, { recursive: true, force: true }))
 
   /** Proposes a state to Prefect's orchestration, as its engine and its workers do. */
   const propose = async (id: string, type: string): Promise<{ status: string; state: any; details: any }> =>

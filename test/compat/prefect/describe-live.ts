@@ -1,4 +1,9 @@
+import { mkdtemp, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Migration } from 'kysely'
 import { afterAll, beforeAll, describe, inject } from 'vitest'
+import { Migrator, NO_MIGRATIONS } from '../../support/migrator.js'
 import { type Live, openLive } from './server.js'
 
 /** Runs checks on both live databases. Checks of a file go on from each other. */
@@ -44,4 +49,36 @@ export async function schedule(live: Live, deploymentId: string, at = new Date()
     ...more,
   })
   return run.id
+}
+
+const FLOW = `
+from prefect import flow
+
+@flow
+def hello(n: int = 1):
+    return n + 1
+`
+
+/** A flow that Prefect can run, in a folder that the caller removes: what a deployment of it says of its code. */
+export async function writeFlow(): Promise<{ path: string; entrypoint: string }> {
+  const path = await mkdtemp(join(tmpdir(), 'kysely-work-queues-flow-'))
+  await writeFile(join(path, 'flow.py'), FLOW)
+  return { path, entrypoint: 'flow.py:hello' }
+}
+
+/** Runs some of our migrations, under a table name of their own: the database is Prefect's. */
+export async function migrate(
+  { db }: Live,
+  records: Record<string, Migration>,
+  table: string,
+  direction: 'up' | 'down' = 'up',
+): Promise<void> {
+  const migrator = new Migrator({
+    db,
+    provider: { getMigrations: async () => records },
+    migrationTableName: table,
+    migrationLockTableName: `${table}_lock`,
+  })
+  const { error } = direction === 'up' ? await migrator.migrateToLatest() : await migrator.migrateTo(NO_MIGRATIONS)
+  if (error !== undefined) throw error
 }

@@ -1,5 +1,4 @@
 import { addMinutes, addSeconds, subMinutes } from 'date-fns'
-import { Migrator } from 'kysely'
 import {
   bulkUpdateWorkQueuePriorities,
   createFlowRuns,
@@ -30,7 +29,7 @@ import {
 import { prefectIndexes } from 'kysely-work-queues/migrations'
 import { beforeAll, expect, test } from 'vitest'
 import { comparable, type Spelled, spellPool, spellQueue, spellRun, spellWorker } from './compare.js'
-import { deploy, describeLive, schedule, unique } from './describe-live.js'
+import { deploy, describeLive, migrate, schedule, unique } from './describe-live.js'
 
 describeLive('what we wrote', (live) => {
   const name = unique('ours')
@@ -40,13 +39,7 @@ describeLive('what we wrote', (live) => {
 
   beforeAll(async () => {
     const { db } = live()
-    const { error } = await new Migrator({
-      db,
-      provider: { getMigrations: async () => prefectIndexes },
-      migrationTableName: 'work_queue_migration',
-      migrationLockTableName: 'work_queue_migration_lock',
-    }).migrateToLatest()
-    if (error !== undefined) throw error
+    await migrate(live(), prefectIndexes, 'work_queue_migration')
     pool = await createWorkPool(db, {
       name,
       type: 'process',
