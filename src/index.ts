@@ -104,6 +104,7 @@ export {
 } from './flow-runs/set-flow-run-states.js'
 
 // Session, tables and records
+export { decodeTime, encodeTime } from './host-times.js'
 export type { RequiredTables, Session } from './session.js'
 export type { FlowRunTable } from './model/flow-run.js'
 export type { FlowRunLease, FlowRunLeaseTable } from './model/flow-run-lease.js'

@@ -173,6 +173,11 @@ function nameTables(table: (name: string) => RawBuilder<unknown>): Scope['tables
 
 const TABLES = nameTables((name) => sql.id(name))
 
+/** The dialect of the caller's session, for what asks nothing of the database. */
+export function dialectOfSession<DB extends RequiredTables>(session: Session<DB>): Dialect {
+  return dialectOf((session as unknown as Kysely<AllTables>).withoutPlugins())
+}
+
 // By the adapter, which an instance, its transactions and all their views share, and which a Proxy cannot
 // stand in for.
 const dialects = new WeakMap<DialectAdapter, Dialect>()

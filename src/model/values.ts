@@ -13,6 +13,9 @@ const LAST_MOMENT = Date.parse('9999-12-31T23:59:59.999Z')
 /** The ends of `Date`, which stand for `infinity` and `-infinity`. */
 const END_OF_DATE = 8_640_000_000_000_000
 
+/** The first day that PostgreSQL has, in 4714 BC. */
+const FIRST_DAY = Date.UTC(-4713, 10, 24)
+
 /**
  * The time itself, or the nearest that Prefect can read: what is further out, and `infinity`, is the end of
  * year 9999 to it.
@@ -31,7 +34,8 @@ export function encodeTime(time: Date, dialect: Dialect): string {
     const iso = withinYears(time).toISOString()
     return `${iso.slice(0, 10)} ${iso.slice(11, 23)}000`
   }
-  if (Math.abs(time.getTime()) === END_OF_DATE) return time.getTime() > 0 ? 'infinity' : '-infinity'
+  if (time.getTime() === END_OF_DATE) return 'infinity'
+  if (time.getTime() < FIRST_DAY) return '-infinity'
   const iso = time.toISOString()
   if (/^\d/.test(iso)) return time.getUTCFullYear() === 0 ? `0001${iso.slice(4)} BC` : iso
   const [, sign, year = '', rest] = /^([+-])(\d+)(.*)$/.exec(iso) ?? []

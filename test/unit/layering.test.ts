@@ -15,6 +15,7 @@ const layers: readonly { name: string; holds: RegExp; packages?: RegExp; only?: 
   { name: 'errors', holds: /^errors\.ts$/ },
   { name: 'model', holds: /^model\//, packages: /^(kysely|zod|uuid)$/ },
   { name: 'session', holds: /^session\.ts$/, packages: /^kysely$/ },
+  { name: 'times of a host', holds: /^host-times\.ts$/ },
   { name: 'sql', holds: /^sql\//, packages: /^kysely$/ },
   { name: 'locks', holds: /^locks\.ts$/, packages: /^kysely$/ },
   ...[
