@@ -100,7 +100,8 @@ describeLive('the event log on the database of a Prefect server', (live) => {
       live().prefect('worker', 'start', '--pool', pool, '--type', 'process', '--run-once', '--name', 'real'),
     )
     const states = events.filter(({ resourceId }) => resourceId === id).map((event) => prefectEventName(event))
-    expect(states).toEqual(['Pending', 'Running', 'Completed'].map((name) => `prefect.flow-run.${name}`))
+    // `Submitting` is a name of Prefect's workers for PENDING.
+    expect(states).toEqual(['Pending', 'Submitting', 'Running', 'Completed'].map((name) => `prefect.flow-run.${name}`))
     expect(told(events)).toContain('worker created')
   })
 

@@ -91,11 +91,18 @@ export function openLive(place: PrefectPlace): Live {
     place,
     db,
     async api(method, path, body) {
-      const response = await fetch(place.apiUrl + path, {
-        method,
-        headers: { 'content-type': 'application/json' },
-        ...(body !== undefined && { body: JSON.stringify(body) }),
-      })
+      const ask = async (): Promise<Response> =>
+        await fetch(place.apiUrl + path, {
+          method,
+          headers: { 'content-type': 'application/json' },
+          ...(body !== undefined && { body: JSON.stringify(body) }),
+        })
+      let response = await ask()
+      // On SQLite, what the server writes after it has answered may be in the way of the next request. Its own client tries again too.
+      for (let tries = 0; response.status === 503 && tries < 5; tries++) {
+        await setTimeout(200)
+        response = await ask()
+      }
       const text = await response.text()
       if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`)
       return text === '' ? undefined : JSON.parse(text)
