@@ -25,7 +25,10 @@ export async function unpackChromium(): Promise<FoundBrowser> {
     for (const name of ['al2023.tar', 'fonts.tar', 'chromium']) {
       const to = createWriteStream(join(part, name), { mode: 0o755 })
       await pipeline(createReadStream(join(packed, 'bin', `${name}.br`)), createBrotliDecompress(), to)
-      if (name.endsWith('.tar')) await promisify(execFile)('tar', ['-xf', name], { cwd: part })
+      if (name.endsWith('.tar')) {
+        await promisify(execFile)('tar', ['-xf', name], { cwd: part })
+        await rm(join(part, name))
+      }
     }
     await writeFile(join(part, 'fonts.conf'), fontsIn(join(folder, 'fonts')))
     // Whoever comes second finds it there.

@@ -62,13 +62,16 @@ export function makeCells({ editLimit, togglePause }) {
     pause,
     /**
      * @param {PoolRow | QueueRow} row
-     * @param {{ readonly name: string, readonly slots: Slots, readonly isHealthy?: boolean }} more
+     * @param {{ readonly name: string, readonly slots: Slots, readonly wrong?: string }} more
      */
-    update(row, { name, slots, isHealthy }) {
+    update(row, { name, slots, wrong }) {
       setText(word, statusText(row.status))
       setAttribute(status, 'data-status', row.status)
-      setText(health, isHealthy === undefined ? '' : isHealthy ? 'healthy' : 'unhealthy')
-      setAttribute(health, 'data-bad', isHealthy === false ? '' : null)
+      if (wrong !== undefined) {
+        setText(health, wrong === '' ? 'healthy' : 'unhealthy')
+        setAttribute(health, 'title', wrong === '' ? null : wrong)
+        setAttribute(health, 'data-bad', wrong === '' ? null : '')
+      }
       places.update(slots)
       setText(limit, slots.limit === null ? 'no limit' : `${slots.active} of ${slots.limit}`)
       setAttribute(limit, 'aria-label', `${limit.textContent}: ${slotsText(slots)}. Change the limit of ${name}`)

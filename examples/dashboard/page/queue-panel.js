@@ -2,9 +2,9 @@
 
 import { el, keyedList, setAttribute, setHidden, setText } from './dom.js'
 import { countText, statusText } from './figures.js'
-import { isHealthy } from './queue-row.js'
+import { whatIsWrong } from './queue-row.js'
 import { makeCards } from './slots.js'
-import { setTime, timeElement } from './times.js'
+import { sentenceParts, setTime, timeElement } from './times.js'
 
 /**
  * A queue as the panel shows it.
@@ -34,7 +34,7 @@ export function makePanel(root, { close, toggleRun }) {
   const status = el('span', { class: 'word' })
   const health = el('span', { class: 'health' })
   const polled = timeElement('ago')
-  const state = el('p', { class: 'status' }, status, ', ', health, ', polled ', polled)
+  const state = el('p', { class: 'status' }, status, ', ', health, '; polled ', polled)
 
   const reasons = el('ul', { class: 'reasons' })
   const setReasons = keyedList(reasons, (/** @type {{ sentence: string }} */ reason) => reason.sentence, makeReason)
@@ -65,8 +65,9 @@ export function makePanel(root, { close, toggleRun }) {
       setText(pool, `in ${poolName}`)
       setText(status, statusText(queue.status))
       setAttribute(state, 'data-status', queue.status)
-      setText(health, isHealthy(queue) ? 'healthy' : 'unhealthy')
-      setAttribute(health, 'data-bad', isHealthy(queue) ? null : '')
+      const wrong = whatIsWrong(queue)
+      setText(health, wrong === '' ? 'healthy' : `unhealthy: ${wrong}`)
+      setAttribute(health, 'data-bad', wrong === '' ? null : '')
       cards.update({ active: queue.active, limit: queue.concurrencyLimit, holders })
       setHidden(noSlots, !cards.root.hidden)
       setText(count, countText(queue.scheduled))
@@ -105,7 +106,7 @@ function itemsOf(waiting, openId, detail) {
 
 /** @param {{ readonly sentence: string }} reason */
 function makeReason({ sentence }) {
-  return { root: el('li', {}, sentence), update() {} }
+  return { root: el('li', {}, ...sentenceParts(sentence)), update() {} }
 }
 
 /**

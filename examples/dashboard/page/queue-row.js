@@ -1,7 +1,7 @@
 /** @import { Holder, QueueRow } from '../dashboard-answers.js' */
 
 import { el, setAttribute, setText } from './dom.js'
-import { makeCells } from './figures.js'
+import { countText, makeCells } from './figures.js'
 import { makeMovable } from './reorder.js'
 
 /**
@@ -20,9 +20,16 @@ import { makeMovable } from './reorder.js'
  * @property {() => void} showAgain
  */
 
-/** @param {QueueRow} queue */
-export function isHealthy({ late, isPolled }) {
-  return late === 0 && isPolled
+/**
+ * What is wrong with a queue, as `readWorkQueueStatus` has it; nothing, when it is healthy.
+ *
+ * @param {QueueRow} queue
+ */
+export function whatIsWrong({ late, isPolled }) {
+  const wrong = []
+  if (late > 0) wrong.push(`${countText(late)} late`)
+  if (!isPolled) wrong.push('not polled within a minute')
+  return wrong.join(', ')
 }
 
 /**
@@ -59,7 +66,7 @@ export function queueRowMaker(actions) {
         cells.update(queue, {
           name: queue.workQueueName,
           slots: { active: queue.active, limit: queue.concurrencyLimit, holders: item.holders },
-          isHealthy: isHealthy(queue),
+          wrong: whatIsWrong(queue),
         })
       },
     }

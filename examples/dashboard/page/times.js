@@ -73,10 +73,28 @@ function showTime(element) {
   if (form === 'lease') element.closest('.card')?.toggleAttribute('data-expired', ago >= 0)
 }
 
+const HALF_A_DAY_MS = 12 * 60 * 60 * 1000
+const TIME_IN_TEXT = /(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)/
+const NEAR = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' })
+const FAR = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium' })
+
+/**
+ * A sentence of the library's, with its times as the clock on the wall has them. The whole time is in their tooltips.
+ *
+ * @param {string} sentence
+ */
+export function sentenceParts(sentence) {
+  return sentence.split(TIME_IN_TEXT).map((part) => {
+    if (!TIME_IN_TEXT.test(part)) return part
+    const isNear = Math.abs(Date.parse(part) - now()) < HALF_A_DAY_MS
+    return el('time', { datetime: part, title: part }, (isNear ? NEAR : FAR).format(new Date(part)))
+  })
+}
+
 /** Shows all times of the page anew, each second. */
 export function keepTimes() {
   setInterval(() => {
     if (document.hidden) return
-    for (const element of document.querySelectorAll('time[datetime]')) showTime(element)
+    for (const element of document.querySelectorAll('time[data-form][datetime]')) showTime(element)
   }, 1000)
 }

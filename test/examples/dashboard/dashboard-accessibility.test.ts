@@ -73,6 +73,32 @@ test.each(SCREENS)(
   },
 )
 
+test('whatever its width, the page shows all that it has', async () => {
+  const { page } = await openLoaded()
+  await page.locator('.card[data-expired]').first().waitFor()
+  const cut = async (): Promise<string[]> =>
+    await page
+      .locator('header, .row, .row .name, .places, .card, .card p, .worker, .panel, .panel-head, .run')
+      .evaluateAll((all) =>
+        all
+          .filter((one) => one.scrollWidth > one.clientWidth + 1 && one.offsetParent !== null)
+          .map((one) => one.outerHTML),
+      )
+  for (const width of [320, 360, 480, 640, 768, 900, 1024, 1200, 1400, 1920]) {
+    await page.setViewportSize({ width, height: 800 })
+    expect(await overflow(page), `${width}`).toBe(0)
+    expect(await cut(), `${width}`).toEqual([])
+  }
+  await page.getByRole('link', { name: 'backfill', exact: true }).click()
+  await page.locator('.run').nth(3).click()
+  await page.locator('.why:visible').waitFor()
+  for (const width of [320, 360, 640, 900, 1024, 1200, 1400, 1920]) {
+    await page.setViewportSize({ width, height: 800 })
+    expect(await overflow(page), `${width}`).toBe(0)
+    expect(await cut(), `${width}`).toEqual([])
+  }
+})
+
 test('axe is a test: it finds what is taken away', async () => {
   const { page } = await openLoaded()
   await page.locator('.queue').first().waitFor()

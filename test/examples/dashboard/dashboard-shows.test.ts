@@ -33,6 +33,11 @@ test('pools, their queues by priority, slots with who holds them, workers, what 
   expect(await page.locator('#totals').innerText()).toMatch(/Active\s+2\s+Due\s+1\s+Late\s+0\s+Workers\s+1/)
 })
 
+/** A sentence, with its times as the page has them. */
+function inTheTimeOfDay({ sentence }: { readonly sentence: string }): string {
+  return sentence.replaceAll(/\d{4}-\d\d-\d\dT(\d\d:\d\d:\d\d)\.\d{3}Z/g, '$1')
+}
+
 test('a waiting run says why it does not start, in the library’s sentences, until it does', async () => {
   const { page, db, url } = await open({ setUp })
   await page.getByRole('link', { name: 'urgent', exact: true }).click()
@@ -42,7 +47,7 @@ test('a waiting run says why it does not start, in the library’s sentences, un
   const { reasons } = await explainFlowRun(db, third?.id ?? '')
   expect(reasons.map(({ kind }) => kind)).toContain('queue-full')
   const why = panel.locator('.why:visible')
-  await expect.poll(() => textsOf(why.getByRole('listitem'))).toEqual(reasons.map(({ sentence }) => sentence))
+  await expect.poll(() => textsOf(why.getByRole('listitem'))).toEqual(reasons.map(inTheTimeOfDay))
   expect(await why.innerText()).toMatch(/^Why it does not start:/)
   expect(await panel.locator('.runs .name').allInnerTexts()).toEqual(['third', 'tomorrow'])
   expect(await panel.innerText()).toContain(
@@ -52,7 +57,7 @@ test('a waiting run says why it does not start, in the library’s sentences, un
   // The address keeps it.
   await page.goto('about:blank')
   await page.goBack()
-  await expect.poll(() => textsOf(why.getByRole('listitem'))).toEqual(reasons.map(({ sentence }) => sentence))
+  await expect.poll(() => textsOf(why.getByRole('listitem'))).toEqual(reasons.map(inTheTimeOfDay))
   expect(page.url()).toMatch(new RegExp(`^${url}/#queue=.*&run=${third?.id}$`))
 
   const [first] = await readFlowRuns(db, { filter: { name: { any: ['first'] } } })

@@ -73,7 +73,7 @@ export function useDashboard(): (options?: Options) => Promise<Dashboard> {
     await once(server, 'listening')
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 
-    const context = await browser.newContext({ viewport: { width, height }, colorScheme, reducedMotion: 'reduce' })
+    const context = await browser.newContext({ viewport: { width, height }, colorScheme, timezoneId: 'UTC' })
     const page = await context.newPage()
     const requests: string[] = []
     const complaints: string[] = []
