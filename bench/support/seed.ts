@@ -5,13 +5,13 @@ export interface Backlog {
   readonly workQueueId: string
   readonly count: number
   /** Default: SCHEDULED, due since long ago. */
-  readonly stateType?: 'SCHEDULED' | 'COMPLETED' | 'RUNNING'
+  readonly stateType?: 'SCHEDULED' | 'COMPLETED' | 'PENDING' | 'RUNNING'
   /** When the first is due; the others follow, a second apart. Default: 2026-01-01. */
   readonly start?: string
 }
 
 // As SQLite has no UUIDs of its own.
-const SQLITE_UUID = `lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2)
+export const SQLITE_UUID = `lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2)
   || '-8' || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))`
 
 /** Inserts many runs with the database's own means. */
