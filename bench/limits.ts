@@ -42,7 +42,7 @@ const text = `## Limits and queues
 
 ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, load ${load.toFixed(1)} at the start; Node ${process.versions.node}, ${versions.join(', ')}
 (a server of its own on the same machine, autovacuum off; a file in WAL mode; both ${storage}); ${formatISO(new Date(), { representation: 'date' })}, by
-\`npm run bench:limits\`. Calls are of ten runs; what claims change is put back between them, outside the measured time.
+\`npm run bench:limits\`. What claims change is put back between them, outside the measured time.
 
 ${goalTable(goals)}
 

@@ -55,7 +55,7 @@ export async function measureQueuesOfAPool(
       ]
     }),
   )
-  const times = await measure(timed)
+  const times = await measure(timed, { rounds: 3, mostRounds: 6 })
   progress(`${server.name}: queues of a pool`)
   const calls = ['getScheduledFlowRuns', 'claimScheduledFlowRuns'].flatMap((call) =>
     KINDS.map(({ name }) => `\`${call}\`, ${name}`),
