@@ -1,3 +1,4 @@
+import { ofDashboard } from './mutate/of-dashboard.js'
 import { ofEvents } from './mutate/of-events.js'
 import { ofExplanations } from './mutate/of-explanations.js'
 import { ofClaims } from './mutate/of-claims.js'
@@ -30,6 +31,7 @@ export const mutations: readonly Mutation[] = [
   ...ofSimulations,
   ...ofSessions,
   ...ofServers,
+  ...ofDashboard,
   ...ofLocks,
   ...ofPlans,
 ]

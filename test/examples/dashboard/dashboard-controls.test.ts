@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { deleteWorkQueue } from 'kysely-work-queues'
 import { makeFlowRuns } from 'kysely-work-queues/testing'
 import type { Page } from 'playwright-core'
@@ -93,6 +94,23 @@ test('a queue is given another priority by keys, each as soon as it is pressed',
   expect(await queuesOnPage(page)).toEqual(['1 urgent', '2 default', '3 nightly', '4 backfill'])
 })
 
+test('the priorities in use stay in use, and are each one queue’s, also where Prefect has left two the same', async () => {
+  const { page, db } = await open({
+    async setUp(db) {
+      await setUp(db)
+      for (const [name, priority] of Object.entries({ default: 3, nightly: 3, backfill: 9 })) {
+        await sql`update work_queue set priority = ${priority} where name = ${name}`.execute(db)
+      }
+    },
+  })
+  const handle = page.getByRole('button', { name: /^Priority \d+, backfill$/ })
+  await handle.press('ArrowUp')
+  await expect.poll(() => queuesInDatabase(db)).toContain('4 backfill')
+  const [, second = '', , last = ''] = await queuesInDatabase(db)
+  expect(await queuesInDatabase(db)).toEqual(['1 urgent', second, '4 backfill', last])
+  expect([second, last].toSorted()).toEqual(['3 default', '9 nightly'].toSorted())
+})
+
 test('a queue is dragged to another priority, and the list stays as it is while it is dragged', async () => {
   const { page, db } = await open({ setUp })
   const before = ['1 urgent', '2 default', '3 nightly', '4 backfill']
@@ -115,27 +133,51 @@ test('a queue is dragged to another priority, and the list stays as it is while 
   expect(await queuesInDatabase(db)).toEqual(['1 urgent', '2 backfill', '3 default', '4 nightly'])
 })
 
+test('a queue is dragged by a finger', async () => {
+  const { page, db } = await open({ setUp, width: 360 })
+  const [from, to] = [await centreOf(page, 'backfill'), await centreOf(page, 'urgent')]
+  const fingers = await page.context().newCDPSession(page)
+  const touch = async (type: 'touchStart' | 'touchMove' | 'touchEnd', ...touchPoints: { x: number; y: number }[]) =>
+    await fingers.send('Input.dispatchTouchEvent', { type, touchPoints })
+  await touch('touchStart', from)
+  for (let part = 1; part <= 5; part++) {
+    await touch('touchMove', { x: from.x, y: from.y + ((to.y - from.y - 5) * part) / 5 })
+  }
+  await touch('touchEnd')
+  await expect.poll(() => queuesInDatabase(db)).toEqual(['1 backfill', '2 urgent', '3 default', '4 nightly'])
+  expect(await page.evaluate<number>('scrollY')).toBe(0)
+})
+
+/** Where the middle of a queue's handle is. */
+async function centreOf(page: Page, name: string): Promise<{ x: number; y: number }> {
+  const box = await page.getByRole('button', { name: new RegExp(`^Priority \\d+, ${name}$`) }).boundingBox()
+  if (box === null) throw new Error(`${name} is not to be seen`)
+  return { x: box.x + box.width / 2, y: box.y + box.height / 2 }
+}
+
 /** Drags one queue's handle over another's, and does not let go. */
 async function drag(page: Page, name: string, over: string): Promise<void> {
-  const centre = async (of: string): Promise<{ x: number; y: number }> => {
-    const box = await page.getByRole('button', { name: new RegExp(`^Priority \\d+, ${of}$`) }).boundingBox()
-    if (box === null) throw new Error(`${of} is not to be seen`)
-    return { x: box.x + box.width / 2, y: box.y + box.height / 2 }
-  }
-  const [from, to] = [await centre(name), await centre(over)]
+  const [from, to] = [await centreOf(page, name), await centreOf(page, over)]
   await page.mouse.move(from.x, from.y)
   await page.mouse.down()
   await page.mouse.move(to.x, to.y + Math.sign(to.y - from.y) * 4, { steps: 6 })
 }
 
 test('what the server refuses is said, in its words', async () => {
-  const { page, db, complaints } = await open({ setUp, hasChanges: false })
-  await page.getByRole('button', { name: 'Pause backfill' }).waitFor()
-  await page.clock.install()
-  const { id = '' } = (await queueIn(db, 'backfill')) ?? {}
-  await deleteWorkQueue(db, id)
+  const { page, db, complaints } = await open({ setUp })
+  await rowOf(page, 'backfill').waitFor()
+  // The page does not know of it yet.
+  let answer = (): void => {}
+  const held = new Promise<void>((resolve) => (answer = resolve))
+  await page.route('**/api/overview*', async (route) => {
+    await held
+    await route.continue()
+  })
+  await deleteWorkQueue(db, (await queueIn(db, 'backfill'))?.id ?? '')
   await page.getByRole('button', { name: 'Pause backfill' }).click()
   await expect.poll(() => page.getByRole('alert').innerText()).toBe('This work queue does not exist any more.')
+  expect(await rowOf(page, 'backfill').isVisible()).toBe(true)
+  answer()
   await rowOf(page, 'backfill').waitFor({ state: 'detached' })
   await page.getByRole('button', { name: 'Dismiss' }).click()
   expect(await page.locator('#problem').isVisible()).toBe(false)

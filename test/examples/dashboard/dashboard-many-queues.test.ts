@@ -80,6 +80,12 @@ test('of 500 queues no more is rendered than is to be seen, and of that what cha
   // Each that moved down says its new priority, in a text and to a reader.
   expect(await moved()).toBeLessThan(3 * 51 + 10)
 
+  // And the last again, where no other has to say anything new.
+  const movedBack = await countMutations(page)
+  await updateWorkQueue(db, queueId, { priority: 1000 })
+  await expect.poll(() => page.locator('.queue a').last().textContent()).toBe('queue-2-50')
+  expect(await movedBack()).toBeLessThan(10)
+
   // With nothing new, nothing is touched.
   const idle = await countMutations(page)
   const askedBefore = asked()
