@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { check, countSchema, idSchema, nowShape, type NowOption, timeSchema } from '../model/checks.js'
 import { type LeaseOptions, leaseOf, leaseShape, needsHolder } from '../model/flow-run-lease.js'
 import { DEFAULT_POOL_POLL_LIMIT, type PoolPoll, type ScheduledFlowRun } from '../polls/pool-poll.js'

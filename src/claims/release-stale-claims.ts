@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { z } from 'zod'
+import * as z from 'zod'
 import { atomically } from '../flow-runs/change-states.js'
 import { releaseRuns } from '../flow-runs/release-runs.js'
 import { selectFlowRuns } from '../flow-runs/select-flow-runs.js'

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
-import { z } from 'zod'
+import * as z from 'zod'
 import { check, countSchema } from '../model/checks.js'
 import { decodeTime, timeAsText } from '../model/values.js'
 import { decodeProperties, type WorkQueueEvent } from '../model/work-queue-event.js'

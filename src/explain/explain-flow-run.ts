@@ -5,7 +5,7 @@ import { type ExplainedFlowRun, type FlowRunVerdict, judgeFlowRun } from '../rul
 import type { ExplainedBy, Reason } from '../rules/reasons.js'
 import { resolveWorkQueue } from '../rules/resolve-work-queue.js'
 import { selectFlowRuns } from '../flow-runs/select-flow-runs.js'
-import { z } from 'zod'
+import * as z from 'zod'
 import { check, idSchema, type NowOption, nowShape } from '../model/checks.js'
 import { readClock } from '../sql/clock.js'
 import { hasStartTime } from '../sql/runs.js'

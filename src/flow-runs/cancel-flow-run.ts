@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { z } from 'zod'
+import * as z from 'zod'
 import { FlowRunNotFoundError, FlowRunStateConflictError } from '../errors.js'
 import { check, idSchema, nowShape, type NowOption, textSchema } from '../model/checks.js'
 import type { FlowRun } from '../model/flow-run.js'

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { z } from 'zod'
+import * as z from 'zod'
 import { check } from '../model/checks.js'
 import { flowRunFilterSchema } from '../model/flow-run-filter.js'
 import { decodeInteger } from '../model/values.js'

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { z } from 'zod'
+import * as z from 'zod'
 import { InvalidInputError } from '../errors.js'
 import { defaultStateName } from '../rules/states.js'
 import { check, type NowOption, nowOptionSchema } from '../model/checks.js'

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
-import { z } from 'zod'
+import * as z from 'zod'
 import { check, type PageOptions, pageShape } from '../model/checks.js'
 import { decode, selection } from '../model/columns.js'
 import type { Dialect } from '../model/dialect.js'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { FlowRunNotFoundError, FlowRunStateConflictError } from '../errors.js'
 import { check, idSchema, nowShape, type NowOption } from '../model/checks.js'
 import type { FlowRun } from '../model/flow-run.js'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { check, idSchema, nowOptionSchema, type NowOption } from '../model/checks.js'
 import type { FlowRun } from '../model/flow-run.js'
 import { type FlowRunStateInput, flowRunStateSchema } from '../model/flow-run-state.js'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { atomically } from '../flow-runs/change-states.js'
 import { releaseRuns } from '../flow-runs/release-runs.js'
 import { check, countSchema, nowShape, type NowOption } from '../model/checks.js'

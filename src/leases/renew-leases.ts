@@ -1,5 +1,5 @@
 import { addSeconds } from 'date-fns/addSeconds'
-import { z } from 'zod'
+import * as z from 'zod'
 import { check, idSchema, nowShape, type NowOption } from '../model/checks.js'
 import { DEFAULT_LEASE_SECONDS, holderSchema, leaseSecondsSchema } from '../model/flow-run-lease.js'
 import { encodeTime } from '../model/values.js'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { labelSchema, MAX_INTEGER } from './checks.js'
 import { type Columns, table, text, time, type Timestamp } from './columns.js'
 

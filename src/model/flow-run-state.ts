@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { STATE_TYPES, type StateType } from '../rules/states.js'
 import { type InputSchema, inputTimeSchema, labelSchema, textSchema } from './checks.js'
 import { type Columns, json, type Json, nullable, table, text, time, type Timestamp } from './columns.js'

@@ -1,5 +1,5 @@
 import type { Generated } from 'kysely'
-import { z } from 'zod'
+import * as z from 'zod'
 import { STATE_TYPES, type StateType } from '../rules/states.js'
 import {
   countSchema,

@@ -1,5 +1,5 @@
 import type { Generated } from 'kysely'
-import { z } from 'zod'
+import * as z from 'zod'
 import { WORK_POOL_STATUSES, type WorkPoolStatus } from '../rules/work-pool-status.js'
 import {
   anyId,

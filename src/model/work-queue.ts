@@ -1,5 +1,5 @@
 import type { Generated } from 'kysely'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { WorkQueueStatus } from '../rules/work-queue-status.js'
 import {
   anyId,

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { z } from 'zod'
+import * as z from 'zod'
 import { check, idSchema } from '../model/checks.js'
 import { hasAnyId } from '../sql/lists.js'
 import type { ExplainedBy } from '../rules/reasons.js'

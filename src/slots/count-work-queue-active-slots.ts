@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { z } from 'zod'
+import * as z from 'zod'
 import { FILTER_QUEUE_SLOT_STATES } from '../rules/states.js'
 import { check, idSchema } from '../model/checks.js'
 import { decodeAt } from '../model/columns.js'

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { z } from 'zod'
+import * as z from 'zod'
 import { check, countSchema, idSchema } from '../model/checks.js'
 import { selection } from '../model/columns.js'
 import { flowRunColumns } from '../model/flow-run.js'

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
-import { z } from 'zod'
+import * as z from 'zod'
 import { FILTER_QUEUE_SLOT_STATES } from '../rules/states.js'
 import { check, idSchema, type PageOptions, pageShape } from '../model/checks.js'
 import { selection } from '../model/columns.js'

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
-import { z } from 'zod'
+import * as z from 'zod'
 import { idSchema } from '../model/checks.js'
 import { encodeTime } from '../model/values.js'
 import type { Scope } from '../session.js'

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
-import { z } from 'zod'
+import * as z from 'zod'
 import { check } from '../model/checks.js'
 import { decodeAt } from '../model/columns.js'
 import { decodeTime, timeAsText } from '../model/values.js'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { check, countSchema, idSchema, nowShape, type NowOption } from '../model/checks.js'
 import { decodeBoolean, decodeInteger } from '../model/values.js'
 import type { WorkPoolStatus } from '../rules/work-pool-status.js'

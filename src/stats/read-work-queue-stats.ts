@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { check, countSchema, nowShape, type NowOption } from '../model/checks.js'
 import { decodeAt } from '../model/columns.js'
 import { decodeBoolean, decodeInteger, decodeTime } from '../model/values.js'

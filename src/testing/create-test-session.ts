@@ -1,5 +1,5 @@
 import { Kysely, SqliteDialect } from 'kysely'
-import { z } from 'zod'
+import * as z from 'zod'
 import { migrations as ours } from '../migrations.js'
 import { check } from '../model/checks.js'
 import type { WorkQueueTables } from '../model/tables.js'

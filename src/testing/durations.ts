@@ -1,7 +1,7 @@
 import type { Duration } from 'date-fns'
 import { addMilliseconds } from 'date-fns/addMilliseconds'
 import { milliseconds } from 'date-fns/milliseconds'
-import { z } from 'zod'
+import * as z from 'zod'
 
 const number = z.number().optional()
 const integer = z.int().optional()

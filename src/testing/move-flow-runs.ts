@@ -1,5 +1,5 @@
 import type { Duration } from 'date-fns'
-import { z } from 'zod'
+import * as z from 'zod'
 import { setFlowRunState } from '../flow-runs/set-flow-run-state.js'
 import { check, type NowOption, nowShape } from '../model/checks.js'
 import type { FlowRun } from '../model/flow-run.js'

@@ -1,5 +1,5 @@
 import { type SqlBool, sql } from 'kysely'
-import { z } from 'zod'
+import * as z from 'zod'
 import { atomically, changeAllStates } from '../flow-runs/change-states.js'
 import { selectFlowRuns } from '../flow-runs/select-flow-runs.js'
 import { check, countSchema, nowShape, type NowOption, timeSchema } from '../model/checks.js'

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { z } from 'zod'
+import * as z from 'zod'
 import { LATE_STATE_NAME } from '../rules/states.js'
 import { check, countSchema, nowShape, type NowOption, timeSchema } from '../model/checks.js'
 import { hasStartTime, isOnTime, isScheduled, usual } from '../sql/runs.js'

@@ -1,5 +1,5 @@
 import { type SqlBool, sql } from 'kysely'
-import { z } from 'zod'
+import * as z from 'zod'
 import { holdOffHeartbeats } from '../work-pools/heartbeats-under-way.js'
 import { check } from '../model/checks.js'
 import { and, hasAnyId } from '../sql/lists.js'

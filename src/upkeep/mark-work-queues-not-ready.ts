@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { z } from 'zod'
+import * as z from 'zod'
 import { callbackSchema, check, type NowOption, nowShape, timeSchema } from '../model/checks.js'
 import { decode, selection } from '../model/columns.js'
 import { timeOfStatement } from '../sql/clock.js'

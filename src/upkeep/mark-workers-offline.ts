@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
-import { z } from 'zod'
+import * as z from 'zod'
 import { check, countSchema, type NowOption, nowShape } from '../model/checks.js'
 import { decode, selection } from '../model/columns.js'
 import { workerColumns } from '../model/worker.js'

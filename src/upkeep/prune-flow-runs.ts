@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { check, countSchema, idSchema, timeSchema } from '../model/checks.js'
 import { encodeTime } from '../model/values.js'
 import { open, type RequiredTables, type Session } from '../session.js'

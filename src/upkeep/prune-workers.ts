@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
-import { z } from 'zod'
+import * as z from 'zod'
 import { check, countSchema, timeSchema } from '../model/checks.js'
 import { decode, selection } from '../model/columns.js'
 import { type Worker, workerColumns } from '../model/worker.js'

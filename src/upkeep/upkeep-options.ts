@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { check, countSchema, type NowOption, nowShape, prioritySchema } from '../model/checks.js'
 import type { TerminalStateType } from '../sql/ended-runs.js'
 

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { z } from 'zod'
+import * as z from 'zod'
 import { check } from '../model/checks.js'
 import { type WorkPoolFilter, workPoolFilterSchema } from '../model/work-pool.js'
 import { matchesWorkPoolFilter } from '../sql/filters.js'

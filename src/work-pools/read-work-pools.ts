@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { z } from 'zod'
+import * as z from 'zod'
 import { check, type PageOptions, pageShape } from '../model/checks.js'
 import { byName, page } from '../sql/runs.js'
 import { type WorkPoolFilter, workPoolFilterSchema } from '../model/work-pool.js'

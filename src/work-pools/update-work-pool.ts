@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { z } from 'zod'
+import * as z from 'zod'
 import { WorkPoolNotFoundError } from '../errors.js'
 import { lockGated, type LockPurpose, lockWorkPool } from '../locks.js'
 import { holdOffHeartbeats } from './heartbeats-under-way.js'

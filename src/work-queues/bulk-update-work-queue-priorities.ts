@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { z } from 'zod'
+import * as z from 'zod'
 import { lockWorkPool, lockWorkQueues } from '../locks.js'
 import { check, idSchema, type NowOption, nowOptionSchema, prioritySchema } from '../model/checks.js'
 import { type RequiredTables, type Session, write } from '../session.js'

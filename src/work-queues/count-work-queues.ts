@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { z } from 'zod'
+import * as z from 'zod'
 import { check } from '../model/checks.js'
 import { decodeInteger } from '../model/values.js'
 import { open, type RequiredTables, type Session } from '../session.js'

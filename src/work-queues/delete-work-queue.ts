@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { z } from 'zod'
+import * as z from 'zod'
 import { DefaultWorkQueueError, InvalidInputError, WorkQueueNotFoundError } from '../errors.js'
 import { atomically } from '../flow-runs/change-states.js'
 import { holdQueues } from '../flow-runs/lock-queues.js'

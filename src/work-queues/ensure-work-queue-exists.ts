@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
-import { z } from 'zod'
+import * as z from 'zod'
 import { WorkPoolNotFoundError } from '../errors.js'
 import { lockWorkPool } from '../locks.js'
 import { DEFAULT_WORK_QUEUE_NAME } from '../rules/names.js'

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { z } from 'zod'
+import * as z from 'zod'
 import { DEFAULT_AGENT_WORK_POOL_NAME } from '../rules/names.js'
 import { check, nameSchema } from '../model/checks.js'
 import type { WorkQueue } from '../model/work-queue.js'

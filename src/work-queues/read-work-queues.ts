@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { z } from 'zod'
+import * as z from 'zod'
 import { check, idSchema, type PageOptions, pageShape } from '../model/checks.js'
 import { and, asked, type Condition } from '../sql/lists.js'
 import type { Dialect } from '../model/dialect.js'

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { z } from 'zod'
+import * as z from 'zod'
 import { callbackSchema, check, idSchema, type NowOption, nowShape } from '../model/checks.js'
 import type { WorkQueue } from '../model/work-queue.js'
 import { encodeIdList, hasAnyId, isAmongIds } from '../sql/lists.js'

@@ -1,5 +1,5 @@
 import { type SqlBool, sql } from 'kysely'
-import { z } from 'zod'
+import * as z from 'zod'
 import { WorkQueueExistsError } from '../errors.js'
 import { lockGated, type LockPurpose, lockWorkPoolOfQueue, lockWorkQueues } from '../locks.js'
 import { nextWorkQueueStatus } from '../rules/work-queue-status.js'

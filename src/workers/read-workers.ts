@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { z } from 'zod'
+import * as z from 'zod'
 import { check, idSchema, type PageOptions, pageShape } from '../model/checks.js'
 import { decode, selection } from '../model/columns.js'
 import { workerColumns } from '../model/worker.js'

@@ -1,5 +1,5 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely'
-import { z } from 'zod'
+import * as z from 'zod'
 import { WorkPoolNotFoundError } from '../errors.js'
 import { lockWorkPool, passGate } from '../locks.js'
 import { announceHeartbeat } from '../work-pools/heartbeats-under-way.js'

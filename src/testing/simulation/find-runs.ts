@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely'
-import { z } from 'zod'
+import * as z from 'zod'
 import { claimRunsInWorkQueue } from '../../claims/claim-runs-in-work-queue.js'
 import { claimScheduledFlowRuns } from '../../claims/claim-scheduled-flow-runs.js'
 import { hasAnyId } from '../../sql/lists.js'
