@@ -37,8 +37,10 @@ export function spellWorker(worker: Worker): Spelled {
 }
 
 export function spellRun(run: FlowRun): Spelled {
+  // The example answers as if Prefect's orchestration had written these two; the API shows what is written.
+  const written = { next_scheduled_start_time: run.nextScheduledStartTime, start_time: run.startTime }
   // The API shows the policy with all of its defaults, and as the queue's name that of the queue which the id points to.
-  return spell(runToJson(run), ['state', 'state_timestamp', 'empirical_policy', 'work_queue_name'])
+  return spell({ ...runToJson(run), ...written }, ['state', 'state_timestamp', 'empirical_policy', 'work_queue_name'])
 }
 
 function spell(ours: object, without: readonly string[]): Spelled {

@@ -169,7 +169,8 @@ describeLive('what we wrote', (live) => {
     const { api, db } = live()
     const { flowId } = await deploy(live(), { pool: name, queue: 'gpu' })
     const at = subMinutes(new Date(), 10)
-    const [run] = await createFlowRuns(db, [{ flowId, workQueueId: gpu.id }])
+    // Nothing is stamped before the state that it follows.
+    const [run] = await createFlowRuns(db, [{ flowId, workQueueId: gpu.id }], { now: subMinutes(at, 1) })
     const enter = (type: StateType, seconds: number): Promise<FlowRun> =>
       setFlowRunState(db, run!.id, { type, timestamp: addSeconds(at, seconds) })
     await enter('RUNNING', 0)
