@@ -22,7 +22,8 @@ export async function openSqlite(): Promise<SoakedDatabase> {
   const directory = mkdtempSync(join(tmpdir(), 'kysely-work-queues-'))
   const url = join(directory, 'soak.db')
   const connect = (): SQLite.Database => {
-    const connection = new SQLite(url, { timeout: 20_000 })
+    // It waits in this process, which has to thaw the claimer that holds the lock meanwhile.
+    const connection = new SQLite(url, { timeout: 50 })
     connection.pragma('journal_mode = wal')
     connection.pragma('synchronous = off')
     return connection

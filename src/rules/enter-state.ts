@@ -31,11 +31,13 @@ export interface EnteredState {
 /**
  * The facts of a flow run after it entered a state.
  *
- * RUNNING counts an attempt, as far as the databases can count, and sets the start time the first time; a
- * terminal state sets the end time and leaving one clears it; SCHEDULED takes the scheduled time. A run that
- * never was to start at a time is expected at the time it first leaves SCHEDULED and PENDING. Source:
- * Prefect's `orchestration.global_policy`, but for one thing: a run that leaves SCHEDULED keeps its next
- * scheduled start time, so that a lost claim can be given back as it was.
+ * RUNNING counts an attempt, as far as the databases can count, and sets the start time the first time. A
+ * terminal state sets the end time, and the start time of a run that never ran; another terminal state after
+ * it changes neither, and any other state clears the end time. SCHEDULED takes the scheduled time. A run that
+ * never was to start at a time is expected at the time it first leaves SCHEDULED and PENDING.
+ *
+ * Source: Prefect's `orchestration.global_policy`, but for what lets a lost claim be given back as it was: a
+ * run that leaves SCHEDULED keeps its next scheduled start time, and PENDING makes up no expected one.
  *
  * @example
  * ```ts
@@ -46,6 +48,9 @@ export function enterState(run: FlowRunFacts, state: EnteredState): FlowRunFacts
   const { type, timestamp } = state
   const isDueAt = nextStartIn(run, state)
   const isWaiting = type === 'SCHEDULED' || type === 'PENDING'
+  // Of a run that had not ended, it is a time that somebody left there.
+  const endedAt = isTerminal(run.stateType) ? run.endTime : null
+  const ends = isTerminal(type) && endedAt === null
   return {
     stateType: type,
     stateName: state.name ?? defaultStateName(type),
@@ -53,8 +58,8 @@ export function enterState(run: FlowRunFacts, state: EnteredState): FlowRunFacts
     runCount: Math.min(run.runCount + (type === 'RUNNING' ? 1 : 0), MAX_RUN_COUNT),
     expectedStartTime: run.expectedStartTime ?? (isWaiting ? isDueAt : timestamp),
     nextScheduledStartTime: isDueAt,
-    startTime: run.startTime ?? (type === 'RUNNING' ? timestamp : null),
-    endTime: isTerminal(type) ? timestamp : null,
+    startTime: run.startTime ?? (type === 'RUNNING' || ends ? timestamp : null),
+    endTime: isTerminal(type) ? (endedAt ?? timestamp) : null,
   }
 }
 

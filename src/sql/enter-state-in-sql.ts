@@ -27,6 +27,8 @@ export function enterState({ run, isDueAt }: EnteredStateText, dialect: Dialect)
   const at = sql.ref('entered.timestamp')
   const isRunning = sql`entered.type = ${sql.lit('RUNNING')}`
   const isWaiting = isOneOf('entered.type', WAITING)
+  const isTerminal = isOneOf('entered.type', TERMINAL_STATES)
+  const endedAt = sql`case when ${isOneOf(`${run}.state_type`, TERMINAL_STATES)} then ${sql.ref(`${run}.end_time`)} end`
   const most = sql.lit(MAX_RUN_COUNT)
   const count = sql.ref(`${run}.run_count`)
   return [
@@ -41,8 +43,11 @@ export function enterState({ run, isDueAt }: EnteredStateText, dialect: Dialect)
       sql`coalesce(${sql.ref(`${run}.expected_start_time`)}, case when ${isWaiting} then ${isDueAt} else ${at} end)`,
     ],
     ['next_scheduled_start_time', isDueAt],
-    ['start_time', sql`coalesce(${sql.ref(`${run}.start_time`)}, case when ${isRunning} then ${at} end)`],
-    ['end_time', sql`case when ${isOneOf('entered.type', TERMINAL_STATES)} then ${at} end`],
+    [
+      'start_time',
+      sql`coalesce(${sql.ref(`${run}.start_time`)}, case when ${isRunning} or ${isTerminal} and (${endedAt}) is null then ${at} end)`,
+    ],
+    ['end_time', sql`case when ${isTerminal} then coalesce(${endedAt}, ${at}) end`],
     ['total_run_time', totalRunTime(run, at, dialect)],
   ]
 }

@@ -35,8 +35,9 @@ describeOnDatabases('markFlowRunsCancelled', (t) => {
     expect((await countWorkQueueActiveSlots(t.db, [queue])).get(queue)).toBe(1)
     const [ended, ...others] = await markFlowRunsCancelled(t.db, { cancellingBefore: at(-300), now })
     expect(others).toEqual([])
-    const state = { stateType: 'CANCELLED', stateName: 'Cancelled', stateTimestamp: now, updated: now, endTime: now }
-    expect(ended).toEqual({ ...asked, ...state, stateId: ended?.stateId })
+    const state = { stateType: 'CANCELLED', stateName: 'Cancelled', stateTimestamp: now, updated: now }
+    // It never ran.
+    expect(ended).toEqual({ ...asked, ...state, startTime: now, endTime: now, stateId: ended?.stateId })
     expect(ended).toEqual(await readFlowRun(t.db, id))
     const states = await t.database.plain
       .selectFrom('flow_run_state')

@@ -46,7 +46,7 @@ describeOnDatabases('setFlowRunState', (t) => {
       stateName: type.charAt(0) + type.slice(1).toLowerCase(),
       stateTimestamp: now,
       runCount: type === 'RUNNING' ? 1 : 0,
-      startTime: type === 'RUNNING' ? now : null,
+      startTime: type === 'RUNNING' || terminal.includes(type) ? now : null,
       endTime: terminal.includes(type) ? now : null,
     })
     expect(await readFlowRuns(t.db)).toEqual([neighbour, run])
@@ -54,6 +54,16 @@ describeOnDatabases('setFlowRunState', (t) => {
       [before.stateId, 'SCHEDULED'],
       [run.stateId, type],
     ])
+  })
+
+  test('keeps the end of a run that goes from one end to another, and forgets it when the run goes on', async () => {
+    const { id } = await create()
+    await setFlowRunState(t.db, id, { type: 'RUNNING' }, { now })
+    await setFlowRunState(t.db, id, { type: 'FAILED' }, { now: addSeconds(now, 1) })
+    const corrected = await setFlowRunState(t.db, id, { type: 'COMPLETED' }, { now: addSeconds(now, 2) })
+    expect(corrected).toMatchObject({ startTime: now, endTime: addSeconds(now, 1), stateTimestamp: addSeconds(now, 2) })
+    const again = await setFlowRunState(t.db, id, { type: 'RUNNING' }, { now: addSeconds(now, 3) })
+    expect(again).toMatchObject({ startTime: now, endTime: null })
   })
 
   test('counts the time spent in RUNNING, over all attempts', async () => {

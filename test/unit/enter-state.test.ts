@@ -63,7 +63,7 @@ describe('enterState', () => {
       expectedStartTime: due,
       nextScheduledStartTime: to === 'SCHEDULED' ? later : due,
       startTime: before,
-      endTime: terminal.has(to) ? now : null,
+      endTime: !terminal.has(to) ? null : from !== null && terminal.has(from) ? before : now,
     })
   })
 
@@ -72,7 +72,7 @@ describe('enterState', () => {
     expect(enterState(created, { type, timestamp: now })).toMatchObject({
       expectedStartTime: type === 'SCHEDULED' || type === 'PENDING' ? null : now,
       nextScheduledStartTime: null,
-      startTime: type === 'RUNNING' ? now : null,
+      startTime: type === 'RUNNING' || terminal.has(type) ? now : null,
     })
     expect(enterState(scheduled, { type, timestamp: now })).toMatchObject({
       expectedStartTime: type === 'SCHEDULED' || type === 'PENDING' ? due : now,
@@ -107,13 +107,15 @@ describe('enterState', () => {
         for (const entered of states) run = enterState(run, entered)
         const last = states.at(-1)
         const attempts = states.filter(({ type }) => type === 'RUNNING')
+        const starts = states.filter(({ type }) => type === 'RUNNING' || terminal.has(type))
+        const lastLiving = states.findLastIndex(({ type }) => !terminal.has(type))
         const scheduled = states.filter((each) => each.type === 'SCHEDULED' && each.scheduledTime !== undefined)
         expect(run).toMatchObject({
           stateType: last?.type,
           stateTimestamp: last?.timestamp,
           runCount: attempts.length,
-          startTime: attempts[0]?.timestamp ?? null,
-          endTime: last !== undefined && terminal.has(last.type) ? last.timestamp : null,
+          startTime: starts[0]?.timestamp ?? null,
+          endTime: states[lastLiving + 1]?.timestamp ?? null,
           nextScheduledStartTime: scheduled.at(-1)?.scheduledTime ?? null,
         })
       }),

@@ -161,6 +161,8 @@ async function retrying<T>(attempt: () => Promise<T>): Promise<T> {
       return await attempt()
     } catch (error) {
       if (!isRetryable(error)) throw error
+      // better-sqlite3 never waits: without this, no timer would thaw the claimer that holds the lock.
+      await setTimeout(20)
     }
   }
 }
