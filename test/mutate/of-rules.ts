@@ -40,9 +40,21 @@ export const ofRules: readonly Mutation[] = [
   },
   {
     file: 'src/rules/enter-state.ts',
-    find: 'endTime: isTerminal(type) ? timestamp : null',
-    replace: 'endTime: isTerminal(type) ? timestamp : run.endTime',
+    find: 'endTime: isTerminal(type) ? (endedAt ?? timestamp) : null',
+    replace: 'endTime: isTerminal(type) ? (endedAt ?? timestamp) : run.endTime',
     fails: 'test/unit/enter-state.test.ts > changes only what the state says',
+  },
+  {
+    file: 'src/rules/enter-state.ts',
+    find: 'isTerminal(run.stateType) ? run.endTime : null',
+    replace: 'run.endTime',
+    fails: 'test/unit/enter-state.test.ts > an end that somebody left there',
+  },
+  {
+    file: 'src/rules/enter-state.ts',
+    find: "(type === 'RUNNING' || ends ? timestamp : null)",
+    replace: "(type === 'RUNNING' ? timestamp : null)",
+    fails: 'test/unit/enter-state.test.ts > gives a run the times that it never had',
   },
   {
     file: 'src/rules/enter-state.ts',

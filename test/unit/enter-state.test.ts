@@ -86,6 +86,11 @@ describe('enterState', () => {
     expect(enterState(runIn('PENDING'), { type, name: undefined, timestamp: now }).stateName).toBe(names[type])
   })
 
+  test('sets the end time of a run that had not ended, whatever an end that somebody left there says', () => {
+    const run = { ...runIn('CANCELLING'), endTime: before }
+    expect(enterState(run, { type: 'CANCELLED', timestamp: now }).endTime).toBe(now)
+  })
+
   test('counts no further than the databases can', () => {
     const [last, most] = [2 ** 31 - 2, 2 ** 31 - 1]
     const counts = [last, most].map((runCount) =>

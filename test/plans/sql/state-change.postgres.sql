@@ -62,11 +62,22 @@ with
           coalesce(
             "run"."start_time",
             case
-              when entered.type = 'RUNNING' then "entered"."timestamp"
+              when entered.type = 'RUNNING'
+              or "entered"."type" in ('COMPLETED', 'FAILED', 'CANCELLED', 'CRASHED')
+              and (
+                case
+                  when "run"."state_type" in ('COMPLETED', 'FAILED', 'CANCELLED', 'CRASHED') then "run"."end_time"
+                end
+              ) is null then "entered"."timestamp"
             end
           ),
           case
-            when "entered"."type" in ('COMPLETED', 'FAILED', 'CANCELLED', 'CRASHED') then "entered"."timestamp"
+            when "entered"."type" in ('COMPLETED', 'FAILED', 'CANCELLED', 'CRASHED') then coalesce(
+              case
+                when "run"."state_type" in ('COMPLETED', 'FAILED', 'CANCELLED', 'CRASHED') then "run"."end_time"
+              end,
+              "entered"."timestamp"
+            )
           end,
           case
             when "run"."state_type" = 'RUNNING'

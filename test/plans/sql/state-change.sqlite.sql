@@ -145,11 +145,22 @@ set
   "start_time" = coalesce(
     "flow_run"."start_time",
     case
-      when entered.type = 'RUNNING' then "entered"."timestamp"
+      when entered.type = 'RUNNING'
+      or "entered"."type" in ('COMPLETED', 'FAILED', 'CANCELLED', 'CRASHED')
+      and (
+        case
+          when "flow_run"."state_type" in ('COMPLETED', 'FAILED', 'CANCELLED', 'CRASHED') then "flow_run"."end_time"
+        end
+      ) is null then "entered"."timestamp"
     end
   ),
   "end_time" = case
-    when "entered"."type" in ('COMPLETED', 'FAILED', 'CANCELLED', 'CRASHED') then "entered"."timestamp"
+    when "entered"."type" in ('COMPLETED', 'FAILED', 'CANCELLED', 'CRASHED') then coalesce(
+      case
+        when "flow_run"."state_type" in ('COMPLETED', 'FAILED', 'CANCELLED', 'CRASHED') then "flow_run"."end_time"
+      end,
+      "entered"."timestamp"
+    )
   end,
   "total_run_time" = case
     when "flow_run"."state_type" = 'RUNNING' then (
