@@ -7,6 +7,7 @@ describe('isRetryable', () => {
   test.each<[driver: string, properties: object]>([
     ['pg', { code: '40001' }],
     ['pg', { code: '40P01' }],
+    ['pg, two updaters in one moment', { code: 'XX000', routine: 'MultiXactIdCreateFromMembers' }],
     ['better-sqlite3', { code: 'SQLITE_BUSY' }],
     ['better-sqlite3', { code: 'SQLITE_BUSY_SNAPSHOT' }],
     ['better-sqlite3', { code: 'SQLITE_BUSY_RECOVERY' }],
@@ -32,6 +33,8 @@ describe('isRetryable', () => {
   test.each<[string, unknown]>([
     ['unique violation', error({ code: '23505' })],
     ['aborted transaction', error({ code: '25P02' })],
+    ['internal error', error({ code: 'XX000', routine: 'heap_update' })],
+    ['error of that routine', error({ code: '53400', routine: 'MultiXactIdCreateFromMembers' })],
     ['cancelled statement', error({ code: '57014' })],
     ['lost connection', error({ code: 'ECONNRESET' })],
     ['code that only contains one', error({ code: 'x40001' })],
