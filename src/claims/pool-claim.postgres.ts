@@ -3,6 +3,7 @@ import { passGates } from '../locks.js'
 import { askedPools, orderOf, type PoolPollText } from '../polls/pool-poll-parts.js'
 import { walkOf } from '../polls/pool-poll.postgres.js'
 import type { Scope } from '../session.js'
+import { ORDER_OF_QUEUES } from '../sql/active-runs.js'
 import { enterPending } from '../sql/enter-pending.js'
 import type { LeaseText } from '../sql/leases.js'
 import { and, type Condition, isInIdList } from '../sql/lists.js'
@@ -87,9 +88,17 @@ function firstRuns({ tables }: Scope, poll: PoolPollText, isOpen: Condition, loc
 /** Whether a pool or a queue that would be walked has a limit. */
 function hasLimit({ dialect, tables }: Scope, poll: PoolPollText): Condition {
   const { workQueueIds } = poll
-  const isAskedQueue = workQueueIds === undefined ? sql`true` : isInIdList('queue.id', workQueueIds, dialect)
+  const isOpen = sql`${and(askedPools({ dialect, tables }, poll))} and not pool.is_paused`
+  const isLimited = sql`not queue.is_paused and (pool.concurrency_limit is not null or queue.concurrency_limit is not null)`
+  if (workQueueIds !== undefined) {
+    return sql`exists (
+      select 1 from ${tables.work_pool} as pool join ${tables.work_queue} as queue on queue.work_pool_id = pool.id
+      where ${isOpen} and ${isInIdList('queue.id', workQueueIds, dialect)} and ${isLimited})`
+  }
   return sql`exists (
-    select 1 from ${tables.work_pool} as pool join ${tables.work_queue} as queue on queue.work_pool_id = pool.id
-    where ${and(askedPools({ dialect, tables }, poll))} and ${isAskedQueue} and not pool.is_paused and not queue.is_paused
-      and (pool.concurrency_limit is not null or queue.concurrency_limit is not null))`
+    select 1 from ${tables.work_pool} as pool
+    cross join lateral (
+      select 1 from ${tables.work_queue} as queue where queue.work_pool_id = pool.id and ${isLimited} ${ORDER_OF_QUEUES} limit 1
+    ) as limited
+    where ${isOpen})`
 }

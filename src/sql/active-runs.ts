@@ -94,6 +94,12 @@ export function limitOf({ dialect, tables }: Scope, alias: 'pool' | 'queue'): Fr
 }
 
 /**
+ * PostgreSQL: the order of a pool's queues in their index. Without one, the planner takes every pool to have
+ * as many queues as the average, and scans the queues of all (31,000 queues, a pool with two: 2.7 ms).
+ */
+export const ORDER_OF_QUEUES: RawBuilder<unknown> = sql`order by queue.priority`
+
+/**
  * How many runs of a pool's queues occupy slots; counted no further than to `upTo`, in each way of belonging
  * to a queue.
  */
@@ -104,11 +110,13 @@ export function activeOfPool(
   upTo: Fragment | undefined,
 ): Fragment {
   const atMost = upTo === undefined ? sql`` : sql`limit ${upTo}`
+  const order = scope.dialect === 'postgres' ? ORDER_OF_QUEUES : sql``
   const counts = activeInPool(scope, workPoolId, slots, upTo).map(
     ({ active, isOfPool }): Fragment => sql`(
       select count(*) from (
         select 1 from ${active}
         where ${isOfPool}
+        ${order}
         ${atMost}
       ) as occupied)`,
   )

@@ -2,7 +2,7 @@ import { type RawBuilder, sql } from 'kysely'
 import { timeAsText } from '../model/values.js'
 import { isCandidate } from '../polls/pool-poll-parts.js'
 import type { Scope } from '../session.js'
-import { activeOfPool, CLAIM_SLOTS, mayStart, queueLimit } from '../sql/active-runs.js'
+import { activeOfPool, CLAIM_SLOTS, mayStart, ORDER_OF_QUEUES, queueLimit } from '../sql/active-runs.js'
 import type { Condition } from '../sql/lists.js'
 import { handOutOrder, hasStartTime, isMemberById, isMemberByName, takesNames } from '../sql/runs.js'
 import { isOnline } from '../sql/online-workers.js'
@@ -92,17 +92,23 @@ function countOfQueues(
         select 1 from ${tables.work_queue} as queue
         ${runs}
         where queue.work_pool_id = pool.id
+        ${dialect === 'postgres' ? ORDER_OF_QUEUES : sql``}
         limit ${cap}
       ) as counted)`
 }
 
 /** The id of the first run that has a start time, of those that belong to the pool's queues. */
 function firstOfQueues(scope: Scope): Fragment {
-  const queues = sql`${scope.tables.work_queue} as queue`
+  const { dialect, tables } = scope
   const isOfPool: Condition = sql`queue.work_pool_id = pool.id`
+  const queues =
+    dialect === 'postgres'
+      ? sql`(select queue.id, queue.name from ${tables.work_queue} as queue where ${isOfPool} ${ORDER_OF_QUEUES}) as queue`
+      : sql`${tables.work_queue} as queue`
+  const isAsked: Condition = dialect === 'postgres' ? sql`true` : isOfPool
   return firstOf([
-    firstOfEach(scope, { queues, isAsked: isOfPool, isMember: BY_ID }),
-    firstOfEach(scope, { queues, isAsked: sql`${isOfPool} and pool.takes_names`, isMember: BY_NAME }),
+    firstOfEach(scope, { queues, isAsked, isMember: BY_ID }),
+    firstOfEach(scope, { queues, isAsked: sql`${isAsked} and pool.takes_names`, isMember: BY_NAME }),
   ])
 }
 
@@ -125,6 +131,7 @@ function startable(scope: Scope, { cap, now }: StatsText): Fragment {
         select 1 from ${tables.work_queue} as queue
         cross join lateral (select 1 from (${candidates(cap)}) as candidate limit ${room}) as run
         where ${isOpen}
+        ${ORDER_OF_QUEUES}
         limit pool.room
       ) as startable)`
   }

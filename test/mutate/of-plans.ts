@@ -3,6 +3,18 @@ import type { Mutation } from './mutation.js'
 /** What keeps calls cheap: indexes; and what takes its test a minute or more. */
 export const ofPlans: readonly Mutation[] = [
   {
+    file: 'src/sql/active-runs.ts',
+    find: '= sql`order by queue.priority`',
+    replace: '= sql``',
+    fails: 'test/plans/queues-of-other-pools.test.ts > statistics fresh > getScheduledFlowRuns of a small pool',
+  },
+  {
+    file: 'src/claims/pool-claim.postgres.ts',
+    find: '${isLimited} ${ORDER_OF_QUEUES} limit 1',
+    replace: '${isLimited}',
+    fails: 'test/plans/queues-of-other-pools.test.ts > statistics fresh > claimScheduledFlowRuns of a small pool',
+  },
+  {
     file: 'src/model/migrations/indexes-2026-11-25.ts',
     find: `  { name: 'ix_work_pool__default_queue_id', table: 'work_pool', on: '(default_queue_id)' },
 `,

@@ -28,6 +28,7 @@ with recursive
                         limit "pool"."concurrency_limit"
                       ) as run
                     where queue.work_pool_id = pool.id
+                    order by queue.priority
                     limit "pool"."concurrency_limit"
                   ) as occupied
               ) + (
@@ -54,6 +55,7 @@ with recursive
                       home.id = pool.id
                       and "home"."name" = 'default-agent-pool'
                       and queue.work_pool_id = home.id
+                    order by queue.priority
                     limit "pool"."concurrency_limit"
                   ) as occupied
               )
@@ -310,6 +312,7 @@ with recursive
                         limit "pool"."concurrency_limit"
                       ) as run
                     where queue.work_pool_id = pool.id
+                    order by queue.priority
                     limit "pool"."concurrency_limit"
                   ) as occupied
               ) + (
@@ -336,6 +339,7 @@ with recursive
                       home.id = pool.id
                       and "home"."name" = 'default-agent-pool'
                       and queue.work_pool_id = home.id
+                    order by queue.priority
                     limit "pool"."concurrency_limit"
                   ) as occupied
               )

@@ -24,16 +24,22 @@ with recursive
           select 1
           from
             "work_pool" as pool
-            join "work_queue" as queue on queue.work_pool_id = pool.id
+            cross join lateral (
+              select 1
+              from "work_queue" as queue
+              where
+                queue.work_pool_id = pool.id
+                and not queue.is_paused
+                and (
+                  pool.concurrency_limit is not null
+                  or queue.concurrency_limit is not null
+                )
+              order by queue.priority
+              limit 1
+            ) as limited
           where
             ("pool"."id" = any (cast(cast($2 as text) as uuid[])))
-            and true
             and not pool.is_paused
-            and not queue.is_paused
-            and (
-              pool.concurrency_limit is not null
-              or queue.concurrency_limit is not null
-            )
         )
       end as has_limit
   ),
@@ -66,6 +72,7 @@ with recursive
                         limit "pool"."concurrency_limit"
                       ) as run
                     where queue.work_pool_id = pool.id
+                    order by queue.priority
                     limit "pool"."concurrency_limit"
                   ) as occupied
               ) + (
@@ -92,6 +99,7 @@ with recursive
                       home.id = pool.id
                       and "home"."name" = 'default-agent-pool'
                       and queue.work_pool_id = home.id
+                    order by queue.priority
                     limit "pool"."concurrency_limit"
                   ) as occupied
               )

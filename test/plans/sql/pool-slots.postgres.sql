@@ -19,6 +19,7 @@ select
               run.id
           ) as run
         where queue.work_pool_id = pool.id
+        order by queue.priority
       ) as occupied
   ) as active
 from "work_pool" as pool

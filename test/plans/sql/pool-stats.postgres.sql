@@ -35,6 +35,7 @@ with
                     )
                 ) as run
               where queue.work_pool_id = pool.id
+              order by queue.priority
               limit
                 (
                   select 2147483647
@@ -67,6 +68,7 @@ with
                 home.id = pool.id
                 and "home"."name" = 'default-agent-pool'
                 and queue.work_pool_id = home.id
+              order by queue.priority
               limit
                 (
                   select 2147483647
@@ -201,6 +203,7 @@ with
             where
               queue.work_pool_id = pool.id
               and not queue.is_paused
+            order by queue.priority
             limit pool.room
           ) as startable
       ) as startable,
@@ -210,7 +213,14 @@ with
           (
             select run.*
             from
-              "work_queue" as queue
+              (
+                select
+                  queue.id,
+                  queue.name
+                from "work_queue" as queue
+                where queue.work_pool_id = pool.id
+                order by queue.priority
+              ) as queue
               cross join lateral (
                 select
                   run.next_scheduled_start_time,
@@ -225,11 +235,18 @@ with
                   run.id asc
                 limit 1
               ) as run
-            where queue.work_pool_id = pool.id
+            where true
             union all
             select run.*
             from
-              "work_queue" as queue
+              (
+                select
+                  queue.id,
+                  queue.name
+                from "work_queue" as queue
+                where queue.work_pool_id = pool.id
+                order by queue.priority
+              ) as queue
               cross join lateral (
                 select
                   run.next_scheduled_start_time,
@@ -246,7 +263,7 @@ with
                 limit 1
               ) as run
             where
-              queue.work_pool_id = pool.id
+              true
               and pool.takes_names
           ) as run
         order by
@@ -292,6 +309,7 @@ with
                       )
                   ) as run
                 where queue.work_pool_id = pool.id
+                order by queue.priority
                 limit
                   (
                     select cast($11 as integer)
@@ -322,6 +340,7 @@ with
                         )
                     ) as run
                   where queue.work_pool_id = pool.id
+                  order by queue.priority
                   limit
                     (
                       select cast($14 as integer)
@@ -365,6 +384,7 @@ select
                 )
             ) as run
           where queue.work_pool_id = pool.id
+          order by queue.priority
           limit
             (
               select cast($17 as integer)
@@ -391,6 +411,7 @@ select
                   )
               ) as run
             where queue.work_pool_id = pool.id
+            order by queue.priority
             limit
               (
                 select cast($19 as integer)
@@ -432,6 +453,7 @@ select
                   )
               ) as run
             where queue.work_pool_id = pool.id
+            order by queue.priority
             limit
               (
                 select cast($24 as integer)
@@ -461,6 +483,7 @@ select
                     )
                 ) as run
               where queue.work_pool_id = pool.id
+              order by queue.priority
               limit
                 (
                   select cast($26 as integer)

@@ -87,6 +87,7 @@ with
                       limit "pool"."concurrency_limit"
                     ) as run
                   where queue.work_pool_id = pool.id
+                  order by queue.priority
                   limit "pool"."concurrency_limit"
                 ) as occupied
             )

@@ -44,6 +44,7 @@ with
                           limit "pool"."concurrency_limit"
                         ) as run
                       where queue.work_pool_id = pool.id
+                      order by queue.priority
                       limit "pool"."concurrency_limit"
                     ) as occupied
                 ) + (
@@ -70,6 +71,7 @@ with
                         home.id = pool.id
                         and "home"."name" = 'default-agent-pool'
                         and queue.work_pool_id = home.id
+                      order by queue.priority
                       limit "pool"."concurrency_limit"
                     ) as occupied
                 )
