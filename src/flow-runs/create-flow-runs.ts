@@ -29,6 +29,9 @@ const inputsSchema = z.array(flowRunInputSchema)
 // A statement takes at most 32,766 parameters on SQLite; a run has fewer than forty.
 const BATCH_SIZE = 500
 
+/** How often runs are inserted whose keys are taken and then free again; after that, it is their ids that are taken. */
+const MOST_TRIES = 4
+
 /**
  * Creates flow runs, many at once, each with its first state in `flow_run_state`.
  *
@@ -83,15 +86,23 @@ export async function insertFlowRuns(
   const now = await readClock(scope, given)
   const runs = inputs.map((input) => toFlowRun(input, queues, now))
   const firsts = new Map(runs.map((run, index) => [run.id, index] as const).toReversed())
-  const created = await insertRuns(
-    scope,
-    runs.filter(({ id }, index) => firsts.get(id) === index),
-  )
-  const isNew = ({ id }: FlowRun, index: number): boolean => created.has(id) && firsts.get(id) === index
-  const existing = await findByIdempotencyKey(
-    scope,
-    runs.filter((run, index) => !isNew(run, index)),
-  )
+  const isFirst = ({ id }: FlowRun, index: number): boolean => firsts.get(id) === index
+  const created = await insertRuns(scope, runs.filter(isFirst))
+  const isNew = (run: FlowRun, index: number): boolean => created.has(run.id) && isFirst(run, index)
+  const find = async (): Promise<Map<string, FlowRun>> =>
+    await findByIdempotencyKey(
+      scope,
+      runs.filter((run, index) => !isNew(run, index)),
+    )
+  let existing = await find()
+  for (let tries = 1; tries < MOST_TRIES; tries++) {
+    const missing = runs.filter((run, index) => isFirst(run, index) && !isNew(run, index) && !existing.has(keyOf(run)))
+    // Under read committed, the run that had the key may have been deleted before it was looked for.
+    const vanished = missing.filter(({ idempotencyKey }) => idempotencyKey !== null)
+    if (vanished.length === 0) break
+    for (const id of await insertRuns(scope, vanished)) created.add(id)
+    existing = await find()
+  }
   const taken = runs.flatMap((run, index) => (isNew(run, index) || existing.has(keyOf(run)) ? [] : [index]))
   if (taken.length > 0) await refuse(scope, created, taken.map(pathOf))
   const stateIds = await insertFirstStates(scope, runs.filter(isNew), now)
