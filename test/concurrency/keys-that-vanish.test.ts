@@ -25,7 +25,7 @@ describe('the key of a run that is deleted meanwhile', () => {
     pool.on('error', () => {})
     db = new Kysely({
       dialect: intercepted(new PostgresDialect({ pool }), async (statement, run) => {
-        if (!/^insert into "flow_run" /.test(statement) || ++inserts > meetings) return await run()
+        if (!statement.startsWith('insert into "flow_run" ') || ++inserts > meetings) return await run()
         await createFlowRun(database.plain, KEY)
         const result = await run()
         await database.plain.deleteFrom('flow_run').where('idempotency_key', '=', KEY.idempotencyKey).execute()

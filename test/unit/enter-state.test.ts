@@ -112,14 +112,14 @@ describe('enterState', () => {
         for (const entered of states) run = enterState(run, entered)
         const last = states.at(-1)
         const attempts = states.filter(({ type }) => type === 'RUNNING')
-        const starts = states.filter(({ type }) => type === 'RUNNING' || terminal.has(type))
+        const start = states.find(({ type }) => type === 'RUNNING' || terminal.has(type))
         const lastLiving = states.findLastIndex(({ type }) => !terminal.has(type))
         const scheduled = states.filter((each) => each.type === 'SCHEDULED' && each.scheduledTime !== undefined)
         expect(run).toMatchObject({
           stateType: last?.type,
           stateTimestamp: last?.timestamp,
           runCount: attempts.length,
-          startTime: starts[0]?.timestamp ?? null,
+          startTime: start?.timestamp ?? null,
           endTime: states[lastLiving + 1]?.timestamp ?? null,
           nextScheduledStartTime: scheduled.at(-1)?.scheduledTime ?? null,
         })
