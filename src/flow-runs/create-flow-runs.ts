@@ -29,7 +29,10 @@ const inputsSchema = z.array(flowRunInputSchema)
 // A statement takes at most 32,766 parameters on SQLite; a run has fewer than forty.
 const BATCH_SIZE = 500
 
-/** How often runs are inserted whose keys are taken and then free again; after that, it is their ids that are taken. */
+/**
+ * How often runs are inserted whose keys are taken and then free again; after that, it is their ids that are
+ * taken.
+ */
 const MOST_TRIES = 4
 
 /**
