@@ -127,4 +127,11 @@ export const ofWrites: readonly Mutation[] = [
     replace: '? givenTime(now, dialect)',
     fails: 'test/contract/hosts/clock.test.ts > on PostgreSQL > an hour ahead is not what createWorkPool goes by',
   },
+  {
+    file: 'src/work-pools/delete-work-pool.ts',
+    find: "await db.deleteFrom('worker').where('work_pool_id', '=', workPoolId).execute()",
+    replace: '',
+    fails:
+      'test/contract/hosts/host-foreign-keys.test.ts > enforces no foreign keys > deleteWorkPool leaves the same rows',
+  },
 ]

@@ -12,7 +12,7 @@ import {
 import { expect, test } from 'vitest'
 import { postgres, sqliteMemory } from '../../support/databases.js'
 import { type Contract, describeOnDatabases } from '../../support/describe-databases.js'
-import { allRows, testId } from '../../support/factory.js'
+import { allRows, factory, testId } from '../../support/factory.js'
 import { prefectDatabases } from '../../support/prefect-databases.js'
 import { createRole } from './role.js'
 
@@ -26,7 +26,7 @@ const REFERRED = ['work_pool', 'work_queue', 'worker', 'flow_run', 'flow_run_sta
 type Ids = Readonly<Record<(typeof REFERRED)[number], string>>
 
 /** A row of each of our tables, each of which some function may delete. */
-async function makeRows({ make }: Contract): Promise<Ids> {
+async function makeRows({ make }: Pick<Contract, 'make'>): Promise<Ids> {
   const work_pool = await make.pool()
   const work_queue = await make.queue({ work_pool_id: work_pool })
   const worker = await make.worker({ work_pool_id: work_pool, name: 'w', status: 'OFFLINE', last_heartbeat_time: long })
@@ -147,4 +147,25 @@ describeOnDatabases(
     })
   },
   [postgres],
+)
+
+describeOnDatabases(
+  'on a SQLite connection that enforces no foreign keys,',
+  (t) => {
+    test.each(Object.entries(deletes))('%s leaves the same rows as on one that does', async (_, [call]) => {
+      const left = async (enforced: 'on' | 'off'): Promise<unknown> => {
+        await using database = await t.kind.create()
+        await sql`pragma foreign_keys = ${sql.raw(enforced)}`.execute(database.plain)
+        const make = factory(database)
+        const ids = await makeRows({ make })
+        await make.lease({ flow_run_id: ids.flow_run, state_id: ids.flow_run_state })
+        await call(database.db, ids)
+        const rows = await allRows(database)
+        const queues = rows['flow_run']?.map((run) => (run as { work_queue_id: unknown }).work_queue_id === null)
+        return { queues, ...Object.fromEntries(Object.entries(rows).map(([table, { length }]) => [table, length])) }
+      }
+      expect(await left('off')).toEqual(await left('on'))
+    })
+  },
+  [sqliteMemory],
 )
