@@ -95,6 +95,19 @@ describeOnDatabases(
       await updateWorkQueue(t.db, queue.id, { concurrencyLimit: 5 })
       const [found] = await readWorkQueues(t.db, { filter: { id: { any: [queue.id] } } })
       expect(found).toMatchObject({ concurrencyLimit: 5, description: 'checked' })
+
+      const [created] = await createFlowRuns(t.db, [{ workQueueId: queue.id, flowId }])
+      if (isPostgres()) {
+        await run(`create function run_trigger() returns trigger language plpgsql as
+          $$ begin new.infrastructure_pid = 'host:1'; return new; end $$`)
+        await run('create trigger run_trigger before update on flow_run for each row execute function run_trigger()')
+      } else {
+        await run(`create trigger run_trigger after update of state_id on flow_run for each row begin
+          update flow_run set infrastructure_pid = 'host:1' where id = new.id; end`)
+      }
+      const { infrastructurePid } = await setFlowRunState(t.db, created?.id ?? '', { type: 'RUNNING' })
+      expect(infrastructurePid).toBe(isPostgres() ? 'host:1' : null)
+      expect(await readFlowRun(t.db, created?.id ?? '')).toMatchObject({ infrastructurePid: 'host:1' })
     })
   },
   [sqliteMemory, postgres, ...prefectDatabases],
