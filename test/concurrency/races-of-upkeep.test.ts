@@ -73,6 +73,7 @@ const prune =
 const retry = (n: number) => async (db: Db) => (await retryFlowRun(db, runs[n] ?? '')).stateName
 const enter = (n: number, type: StateType) => async (db: Db) =>
   (await setFlowRunState(db, runs[n] ?? '', { type })).stateType
+const endAnew = (n: number) => async (db: Db) => [await enter(n, 'RUNNING')(db), await enter(n, 'FAILED')(db)]
 const enterAll = (order: readonly number[], type: StateType) => async (db: Db) => {
   const { changed, missing } = await setFlowRunStates(
     db,
@@ -103,9 +104,10 @@ describeRaces('races of upkeep', {
     arrange: runsIn('COMPLETED'),
     calls: [prune(undefined, [queue]), inTransaction(enter(0, 'RUNNING')), enterAll([2, 1], 'PAUSED')],
   },
-  'a run that is pruned, and ends anew': {
+  // One that goes from one end to another has ended when it did.
+  'a run that is pruned, another that ends anew, and one that is said to have ended otherwise': {
     arrange: runsIn('COMPLETED'),
-    calls: [prune(), inTransaction(enter(1, 'FAILED')), enter(2, 'CANCELLED')],
+    calls: [prune(), inTransaction(endAnew(1)), enter(2, 'CANCELLED')],
   },
   'runs that are pruned by three at once': {
     arrange: runsIn('COMPLETED'),
