@@ -142,7 +142,7 @@ describeOnDatabases(
         }),
         { numRuns: 60 },
       )
-      expect(crashes).toBeGreaterThan(10)
+      expect(crashes).toBeGreaterThan(0)
     })
   },
   [sqliteMemory, postgres],

@@ -145,6 +145,8 @@ test('everything is done with a keyboard alone', async () => {
   const link = await focused()
   await press('Enter')
   await expect.poll(focused).toMatch(/^backfill in etl$/)
+  // They come a moment after the panel.
+  await page.locator('.run').first().waitFor()
   await tabTo(/^backfill-\d+/)
   await press('Enter')
   await page.locator('.why:visible').waitFor()
