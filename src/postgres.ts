@@ -1,5 +1,6 @@
 import { v5 } from 'uuid'
 import { isOwnText } from './sql/cached-statement.js'
+import { KeptByText } from './sql/kept-by-text.js'
 import { replacing } from './sql/replacing.js'
 
 /**
@@ -66,7 +67,7 @@ function prepare(client: PreparingClient): PreparingClient {
       return await send(text, ...rest)
     }
     try {
-      return await send({ name: `${nameOf(text)}_${generation}`, text, values })
+      return await send({ name: `${names.get(text)}_${generation}`, text, values })
     } catch (error) {
       if (!isOutdated(error)) throw error
       generation++
@@ -91,17 +92,8 @@ function isOutdated(error: unknown): boolean {
 
 const NAMESPACE = '0ba3cf92-0f0e-4b8e-9a0c-5d6f7a2b1c3d'
 
-// By text, as many as the library's statements.
-const names = new Map<string, string>()
-
-/** At most 63 bytes, which is what PostgreSQL keeps of a name. */
-function nameOf(text: string): string {
-  let name = names.get(text)
-  if (name === undefined) {
-    if (names.size >= MOST_NAMES) names.clear()
-    names.set(text, (name = `kwq_${v5(text, NAMESPACE)}`))
-  }
-  return name
-}
-
+/** By text, as many as the library's statements. */
 const MOST_NAMES = 2000
+
+/** Each has at most 63 bytes, which is what PostgreSQL keeps of a name. */
+const names = new KeptByText(MOST_NAMES, (text) => `kwq_${v5(text, NAMESPACE)}`)

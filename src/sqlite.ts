@@ -1,4 +1,5 @@
 import { isOwnText } from './sql/cached-statement.js'
+import { KeptByText } from './sql/kept-by-text.js'
 import { replacing } from './sql/replacing.js'
 
 /**
@@ -33,16 +34,10 @@ export interface PreparingDatabase {
  */
 export function withPreparedStatements<D extends PreparingDatabase>(database: D): D {
   const prepare = database.prepare.bind(database) as (text: string, ...rest: unknown[]) => unknown
-  const statements = new Map<string, unknown>()
-  return replacing(database, 'prepare', (text: string, ...rest: unknown[]) => {
-    if (!isOwnText(text)) return prepare(text, ...rest)
-    let statement = statements.get(text)
-    if (statement === undefined) {
-      if (statements.size >= MOST_STATEMENTS) statements.clear()
-      statements.set(text, (statement = prepare(text, ...rest)))
-    }
-    return statement
-  })
+  const statements = new KeptByText(MOST_STATEMENTS, prepare)
+  return replacing(database, 'prepare', (text: string, ...rest: unknown[]) =>
+    isOwnText(text) ? statements.get(text) : prepare(text, ...rest),
+  )
 }
 
 /** Begun anew at this size; the library has a few dozen. */

@@ -1,4 +1,5 @@
-import type { SqliteDatabase, SqliteStatement } from 'kysely'
+import type { SqliteDatabase } from 'kysely'
+import { KeptByText } from '../sql/kept-by-text.js'
 import { TestDriverMissingError } from './test-driver-missing-error.js'
 
 const DRIVER = 'better-sqlite3'
@@ -87,17 +88,12 @@ export function returnsRows(sql: string): boolean {
  * schema changes: `node:sqlite` of Node 22.13 would go on returning the columns of before.
  */
 function keepingStatements(database: SqliteDatabase): SqliteDatabase {
-  const statements = new Map<string, SqliteStatement>()
+  const statements = new KeptByText(MOST_STATEMENTS, (text) => database.prepare(text))
   return {
     close: () => database.close(),
     prepare(sql) {
       if (/^\s*(create|alter|drop)\b/i.test(sql)) statements.clear()
-      const known = statements.get(sql)
-      if (known !== undefined) return known
-      const statement = database.prepare(sql)
-      if (statements.size >= MOST_STATEMENTS) statements.clear()
-      statements.set(sql, statement)
-      return statement
+      return statements.get(sql)
     },
   }
 }

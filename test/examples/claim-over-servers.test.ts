@@ -136,7 +136,7 @@ describe('a claim over servers', () => {
       }),
       { numRuns: 60 },
     )
-    expect(several).toBeGreaterThan(2)
+    expect(several).toBeGreaterThan(10)
   })
 
   // Polls do not count these, and claims do: a look promises more than there is.
@@ -160,7 +160,7 @@ describe('a claim over servers', () => {
       }),
       { numRuns: 60 },
     )
-    expect(short).toBeGreaterThan(2)
+    expect(short).toBeGreaterThan(10)
   })
 
   test.each([

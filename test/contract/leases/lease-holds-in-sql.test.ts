@@ -92,9 +92,9 @@ describeOnDatabases(
             else isVoid++
           }
         }),
-        { numRuns: 80 },
+        { numRuns: 160 },
       )
-      expect(Math.min(held, isVoid)).toBeGreaterThan(3)
+      expect(Math.min(held, isVoid)).toBeGreaterThan(20)
     })
     const leaseRows = async (): Promise<{ flow_run_id: string; state_id: string; holder: string }[]> =>
       (await t.database.plain

@@ -86,7 +86,7 @@ describe('simulatePolling with leases, whatever befalls pollers,', () => {
       }),
       { numRuns: 25 },
     )
-    for (const [figure, count] of Object.entries(seen)) expect(count, figure).toBeGreaterThan(0)
+    for (const [figure, count] of Object.entries(seen)) expect(count, figure).toBeGreaterThan(5)
   })
 
   test('without the fence it does neither', { timeout: 120_000 }, async () => {
