@@ -21,6 +21,7 @@ import {
   remember,
   UNLIMITED,
 } from '../sql/known-queues.js'
+import { fewAtOnce } from './few-at-once.js'
 import {
   claimUnlimited,
   claimWithinLimits,
@@ -72,7 +73,10 @@ async function claimFrom(
     if (seen.runs !== undefined) return seen
   }
   if (isOpenToAll(place)) return await claimAtOnce(scope, workQueueId, claim, place)
-  return await transact(scope, (inside) => claimInTurn(inside, workQueueId, claim, place))
+  const owner = place.isPoolLimited ? place.workPoolId : workQueueId
+  return await fewAtOnce(scope, owner, () =>
+    transact(scope, (inside) => claimInTurn(inside, workQueueId, claim, place)),
+  )
 }
 
 /** Whether there is anything to claim: nothing when the place is paused, has no open slots or no due run. */

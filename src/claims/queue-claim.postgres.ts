@@ -47,7 +47,8 @@ export function claimUnlimited(scope: Scope, claim: QueueClaimText, byName: bool
   return sql`
     with place as materialized (
       select
-        queue.id, queue.name, queue.is_paused or pool.is_paused as is_paused, ${isOpen} as is_open,
+        queue.id, queue.name, ${claim.recordsPoll ? sql`queue.is_paused or pool.is_paused as is_paused,` : sql``}
+        ${isOpen} as is_open,
         ${placeRecord()} as record
       from ${tables.work_queue} as queue
       join ${tables.work_pool} as pool on pool.id = queue.work_pool_id

@@ -94,8 +94,8 @@ export function recordPoll({ dialect, tables }: Scope, workQueueId: Fragment, no
  * Inserts the states of runs that become PENDING; `states` has the ids of the runs and of their states, as a
  * JSON object.
  */
-export function insertPendingStates({ dialect, tables }: Scope, states: Fragment, now: Fragment): RawBuilder<object> {
-  const timestamp = justAfter([sql`run.state_timestamp`], now, dialect)
+export function insertPendingStates({ tables }: Scope, states: Fragment, now: Fragment): RawBuilder<object> {
+  const timestamp = justAfter([sql`run.state_timestamp`], now)
   const isDueAt = sql`coalesce(run.next_scheduled_start_time, run.expected_start_time)`
   // As Python's json.dumps spells it.
   const details = sql`'{"flow_run_id": "' || run.id || '"'

@@ -1,15 +1,17 @@
+import { isEqual } from 'date-fns/isEqual'
 import { sql } from 'kysely'
 import { decode, decodeAt, decodeStored } from '../model/columns.js'
 import { type FlowRun, flowRunColumns } from '../model/flow-run.js'
 import type { FlowRunStateInput } from '../model/flow-run-state.js'
-import { newId } from '../model/ids.js'
+import { newId, newIdHead } from '../model/ids.js'
 import { decodeTime, encodeTime } from '../model/values.js'
 import { defaultStateName, type StateType } from '../rules/states.js'
 import { type Scope, transact } from '../session.js'
 import { runStatement } from '../sql/cached-statement.js'
 import { encodeIdList, hasAnyId, inOrder } from '../sql/lists.js'
 import type { FoundState } from './read-states-of-runs.js'
-import { enterOnPostgres, enterOnSqlite, insertOnSqlite } from './change-states-statement.js'
+import { enterOnPostgres } from './change-states.postgres.js'
+import { enterOnSqlite, insertOnSqlite } from './change-states.sqlite.js'
 
 /** How many changes one statement makes at most, so that no message is too long for the database. */
 export const BATCH_SIZE = 1000
@@ -54,37 +56,69 @@ type ChangedRow = FoundState & { readonly record: string | null }
 export async function changeStates(
   scope: Scope,
   changes: readonly StateChange[],
+  options: StateChangeOptions,
+): Promise<ChangedStates> {
+  return scope.dialect === 'postgres'
+    ? await changeOnPostgres(scope, changes, options)
+    : await changeOnSqlite(scope, changes, options)
+}
+
+async function changeOnPostgres(
+  scope: Scope,
+  changes: readonly StateChange[],
   { now, expectedStateTypes, lock = false }: StateChangeOptions,
 ): Promise<ChangedStates> {
   const ids = changes.map(({ id }) => id)
+  const isOne = ids.length === 1
+  const state = stateOfAll(changes)
   const shape = {
-    isOne: ids.length === 1,
-    isLocking: lock && ids.length > 1,
+    isOne,
+    isLocking: lock && !isOne,
+    byId: changes.some(({ expectedStateId }) => expectedStateId !== undefined),
+    byType: expectedStateTypes !== undefined,
+    type: state?.type,
+    isDueAnew: state !== undefined && isDueAnew(state),
+  }
+  const expected = changes.map(({ id, expectedStateId }) => [id, expectedStateId] as const)
+  const rows = (await runStatement(
+    scope,
+    `state-change ${JSON.stringify(shape)}`,
+    (parameter) => enterOnPostgres(scope, parameter, shape),
+    {
+      ids: isOne ? ids[0] : encodeIdList(ids, 'postgres'),
+      count: ids.length,
+      types: JSON.stringify(expectedStateTypes),
+      expected: isOne ? expected[0]?.[1] : JSON.stringify(Object.fromEntries(expected)),
+      ...(state === undefined
+        ? { changes: encodeChanges(scope, changes, now) }
+        : { ...encodeState(scope, state, now), stateIdHead: newIdHead() }),
+    },
+  )) as ChangedRow[]
+  const records = rows.flatMap(({ record }) => (record === null ? [] : [JSON.parse(record) as object]))
+  return {
+    changed: inOrder(
+      ids,
+      records.map((record) => decodeStored(flowRunColumns, record)),
+    ),
+    conflicts: rows.flatMap(({ record, ...found }) => (record === null ? [found] : [])),
+  }
+}
+
+async function changeOnSqlite(
+  scope: Scope,
+  changes: readonly StateChange[],
+  { now, expectedStateTypes }: StateChangeOptions,
+): Promise<ChangedStates> {
+  const ids = changes.map(({ id }) => id)
+  const shape = {
     byId: changes.some(({ expectedStateId }) => expectedStateId !== undefined),
     byType: expectedStateTypes !== undefined,
   }
-  const name = Object.entries(shape).flatMap(([key, is]) => (is ? [key] : []))
-  const values = {
-    ids: shape.isOne ? ids[0] : encodeIdList(ids, scope.dialect),
-    types: expectedStateTypes === undefined ? undefined : JSON.stringify(expectedStateTypes),
-    changes: JSON.stringify(Object.fromEntries(changes.map((change) => [change.id, encoded(scope, change, now)]))),
-  }
-  const run = async (title: string, statement: typeof enterOnPostgres): Promise<object[]> =>
-    await runStatement(scope, `${title} ${name.join(' ')}`, (p) => statement(scope, p, shape), values)
-  if (scope.dialect === 'postgres') {
-    const rows = (await run('state-change', enterOnPostgres)) as ChangedRow[]
-    const records = rows.flatMap(({ record }) => (record === null ? [] : [JSON.parse(record) as object]))
-    return {
-      changed: inOrder(
-        ids,
-        records.map((record) => decodeStored(flowRunColumns, record)),
-      ),
-      conflicts: rows.flatMap(({ record, ...state }) => (record === null ? [state] : [])),
-    }
-  }
+  const values = { types: JSON.stringify(expectedStateTypes), changes: encodeChanges(scope, changes, now) }
   await checkReadable(scope, ids)
-  await run('state-change-states', insertOnSqlite)
-  const rows = await run('state-change-runs', enterOnSqlite)
+  const name = `state-change-states ${JSON.stringify(shape)}`
+  await runStatement(scope, name, (parameter) => insertOnSqlite(scope, parameter, shape), values)
+  const rows = await runStatement(scope, 'state-change-runs', (parameter) => enterOnSqlite(scope, parameter), values)
   return {
     changed: inOrder(
       ids,
@@ -122,30 +156,52 @@ async function checkReadable({ db, dialect, tables }: Scope, ids: readonly strin
   }
 }
 
-/**
- * A change as the statements read it; an absent time is that of the clock. On SQLite it is that of the
- * process.
- */
-function encoded(
+/** The state that all of the changes put their runs in, if it is one: but for the run, they are alike. */
+function stateOfAll(changes: readonly StateChange[]): FlowRunStateInput | undefined {
+  const [first] = changes
+  const isFirst = ({ type, name, message, timestamp, scheduledTime }: StateChange): boolean =>
+    type === first?.type &&
+    name === first.name &&
+    message === first.message &&
+    isSameTime(timestamp, first.timestamp) &&
+    isSameTime(scheduledTime, first.scheduledTime)
+  return changes.every(isFirst) ? first : undefined
+}
+
+function isSameTime(a: Date | null | undefined, b: Date | null | undefined): boolean {
+  return a && b ? isEqual(a, b) : a === b
+}
+
+/** A state as the statements read it; an absent time is that of the clock, on SQLite the process's. */
+function encodeState(
   { dialect }: Scope,
-  { type, name, timestamp, scheduledTime, message, expectedStateId }: StateChange,
+  { type, name, timestamp, scheduledTime, message }: FlowRunStateInput,
   now = dialect === 'sqlite' ? new Date() : undefined,
-): object {
-  const time = (value: Date | undefined): string | undefined =>
-    value === undefined ? undefined : encodeTime(value, dialect)
-  const isDueAnew = type === 'SCHEDULED' && scheduledTime !== undefined
+): Record<string, string | null | undefined> {
+  const time = (value: Date | null | undefined): string | null => (value ? encodeTime(value, dialect) : null)
   return {
-    state: {
-      id: newId(),
-      type,
-      name: name ?? defaultStateName(type),
-      message: message ?? null,
-      timestamp: time(timestamp ?? now),
-      updated: time(now),
-    },
-    ...(isDueAnew && { due: scheduledTime === null ? null : encodeTime(scheduledTime, dialect) }),
-    expected: expectedStateId,
+    type,
+    name: name ?? defaultStateName(type),
+    message: message ?? null,
+    timestamp: time(timestamp ?? now),
+    updated: time(now),
+    due: time(scheduledTime),
   }
+}
+
+/** Changes as one JSON object, by the ids of their runs. */
+function encodeChanges(scope: Scope, changes: readonly StateChange[], now: Date | undefined): string {
+  const encoded = changes.map((change) => {
+    const { due, ...state } = encodeState(scope, change, now)
+    const { id, expectedStateId: expected } = change
+    return [id, { state: { id: newId(), ...state }, ...(isDueAnew(change) && { due }), expected }] as const
+  })
+  return JSON.stringify(Object.fromEntries(encoded))
+}
+
+/** Whether a state says when its run is due, or that it is not. */
+function isDueAnew({ type, scheduledTime }: FlowRunStateInput): boolean {
+  return type === 'SCHEDULED' && scheduledTime !== undefined
 }
 
 /**

@@ -4,7 +4,7 @@ import type { Dialect } from '../model/dialect.js'
 import { newId } from '../model/ids.js'
 import { decodeTime, encodeJson, timeAsText, withinYears } from '../model/values.js'
 import type { Scope } from '../session.js'
-import { justAfter, timeOfStatement } from '../sql/clock.js'
+import { justAfter, momentAfter, momentAfterHistory, timeOfStatement } from '../sql/clock.js'
 
 /** A state that a flow run enters. */
 export interface NewState {
@@ -102,15 +102,19 @@ function exactly(column: 'timestamp' | 'updated', dialect: Dialect): RawBuilder<
  * run and timestamp, as the table is: it keeps microseconds, of which a `Date` has lost the last digits.
  */
 function timestampOf(
-  { dialect, tables }: Scope,
+  scope: Scope,
   { flowRunId, timestamp, after }: NewState,
   now: Date | undefined,
 ): RawBuilder<string> {
+  const { dialect, tables } = scope
   const wanted = timeOfStatement(timestamp ?? now, dialect)
-  // Its states went with whatever run had its id before; on SQLite only where foreign keys are enforced.
-  if (after === undefined && dialect === 'postgres') return wanted
-  const before = [sql`(select max(timestamp) from ${tables.flow_run_state} where flow_run_id = ${flowRunId})`]
   // Of a run whose history was not kept, this is all that is known.
-  if (after) before.push(timeOfStatement(after, dialect))
-  return justAfter(before, wanted, dialect)
+  const known = after ? [timeOfStatement(after, dialect)] : []
+  if (dialect === 'postgres') {
+    // A new run: its states went with whatever run had its id before.
+    if (after === undefined) return wanted
+    return sql`greatest(${sql.join([wanted, momentAfterHistory(scope, sql`${flowRunId}`), ...known.map(momentAfter)])})`
+  }
+  const history = sql`(select max(timestamp) from ${tables.flow_run_state} where flow_run_id = ${flowRunId})`
+  return justAfter([history, ...known], wanted)
 }

@@ -68,25 +68,32 @@ export function normalized(time: RawBuilder<unknown>): RawBuilder<unknown> {
 }
 
 export const LAST_MOMENT: RawBuilder<unknown> = sql`timestamptz '9999-12-31 23:59:59.999999+00'`
-const MICROSECOND = sql`interval '1 microsecond'`
 
 /**
- * The time that is wanted, or one microsecond after the latest of the others, which may be null: the least by
- * which two differ. What comes after year 9999, such as `infinity`, has nothing after it that Prefect or
- * SQLite could read, and does not count.
+ * PostgreSQL: one microsecond after a time, the least by which two differ. What comes after year 9999, such
+ * as `infinity`, has nothing after it that Prefect or SQLite could read: null.
  */
-export function justAfter<T>(
-  others: readonly RawBuilder<unknown>[],
-  wanted: RawBuilder<T>,
-  dialect: Dialect,
-): RawBuilder<T> {
-  if (dialect === 'postgres') {
-    const after = others.map(
-      // The lesser first: the last time that PostgreSQL has, has none after it.
-      (time) => sql`nullif(least(${time}, ${LAST_MOMENT}) + ${MICROSECOND}, ${LAST_MOMENT} + ${MICROSECOND})`,
-    )
-    return sql`greatest(${sql.join([wanted, ...after])})`
-  }
+export function momentAfter(time: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`case when ${time} < ${LAST_MOMENT} then ${time} + interval '1 microsecond' end`
+}
+
+/** PostgreSQL: {@link momentAfter} the latest of a run's states; null when it has none. */
+export function momentAfterHistory(
+  { tables }: Pick<Scope, 'tables'>,
+  flowRunId: RawBuilder<unknown>,
+): RawBuilder<unknown> {
+  return sql`(
+    select ${momentAfter(sql`state.timestamp`)} from ${tables.flow_run_state} as state
+    where state.flow_run_id = ${flowRunId}
+    order by state.timestamp desc
+    limit 1)`
+}
+
+/**
+ * SQLite: the time that is wanted, or one microsecond after the latest of the others, which may be null: see
+ * {@link momentAfter}.
+ */
+export function justAfter<T>(others: readonly RawBuilder<unknown>[], wanted: RawBuilder<T>): RawBuilder<T> {
   // Each step in its own select, since its result is used more than once.
   const last = sql`select max(${sql.join(others.map((time) => sql`coalesce(${time}, '')`))}) as time`
   const known = sql`select ${normalized(sql`last.time`)} as time from (${others.length > 1 ? last : sql`select ${others[0]} as time`}) as last`

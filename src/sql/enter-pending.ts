@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Scope } from '../session.js'
-import { justAfter, timeOfWriting } from './clock.js'
+import { momentAfter, timeOfWriting } from './clock.js'
+import { idWithHead } from './new-ids.js'
 import { insertLeases, type LeaseText } from './leases.js'
 
 type Fragment = RawBuilder<unknown>
@@ -37,17 +38,17 @@ export function enterPending(
     ${now === undefined ? sql`clock as materialized (select ${timeOfWriting(undefined, 'postgres')} as now),` : sql``}
     claimed as (
       update ${tables.flow_run} as run set
-        state_id = cast(overlay(cast(gen_random_uuid() as text) placing ${stateIdHead} from 1 for 15) as uuid),
+        state_id = ${idWithHead(stateIdHead)},
         state_type = 'PENDING',
         state_name = 'Pending',
-        state_timestamp = ${justAfter([sql`run.state_timestamp`], time, 'postgres')},
+        state_timestamp = greatest(${time}, ${momentAfter(sql`run.state_timestamp`)}),
         expected_start_time = coalesce(run.expected_start_time, run.next_scheduled_start_time),
         end_time = null,
         updated = ${time}
       where run.id = any(array(${ids}))
       returning
-        run.id, run.state_id, run.state_timestamp, run.updated, run.work_queue_id,
-        run.next_scheduled_start_time, run.expected_start_time, cast(row_to_json(run) as text) as record
+        run.id, run.state_id, run.state_timestamp, run.updated, run.work_queue_id, run.next_scheduled_start_time,
+        coalesce(run.next_scheduled_start_time, run.expected_start_time) as due, cast(row_to_json(run) as text) as record
     ),
     entered as (
       insert into ${tables.flow_run_state} (id, created, updated, type, timestamp, name, state_details, flow_run_id)
@@ -61,10 +62,8 @@ export function enterPending(
 }
 
 /** When the run is due, as Prefect reads it: in UTC, whatever the session's time zone, and in its years. */
-const scheduledTime = sql`(
-  select to_char(
-    greatest(least(due.at, '9999-12-31 23:59:59.999+00'), '0001-01-01 00:00:00+00') at time zone 'UTC',
+const scheduledTime = sql`
+  case when run.due is not null then to_char(
+    greatest(least(run.due, '9999-12-31 23:59:59.999+00'), '0001-01-01 00:00:00+00') at time zone 'UTC',
     'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
-  )
-  from (select coalesce(run.next_scheduled_start_time, run.expected_start_time) as at) as due
-  where due.at is not null)`
+  ) end`

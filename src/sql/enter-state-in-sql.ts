@@ -8,48 +8,78 @@ import { isOneOf } from './lists.js'
 type Fragment = RawBuilder<unknown>
 
 /**
- * The state that a run enters, as SQL. The table `entered` has the columns `id`, `type`, `name`, `timestamp`
- * and `updated`.
+ * The state that a run enters, as SQL. The table `entered` has the columns `timestamp` and `updated`, and
+ * `type` when that differs from run to run.
  */
 export interface EnteredStateText {
   /** The table or alias of the runs. */
   readonly run: 'run' | 'flow_run'
-  /** When the run is due in this state: {@link nextStart}. */
-  readonly isDueAt: Fragment
+  /** The type of the state that all runs enter, if there is one: then the text is of that alone. */
+  readonly type: StateType | undefined
+  /** When the run is due in this state: {@link nextStart}. `undefined`: when it was. */
+  readonly isDueAt: Fragment | undefined
+  /** {@link endBefore}, or the column where that was selected: it is said twice. */
+  readonly endBefore: Fragment
 }
 
 /**
- * What an `update` writes of a run that enters a state, by column. It is the rule `enterState`, with
- * `runningMilliseconds`, as SQL says it; what the rule leaves as it was is written as it is stored, to the
- * microsecond.
+ * What an `update` writes of a run that enters a state, by column, beside the state's id, type and name. It
+ * is the rule `enterState`, with `runningMilliseconds`, as SQL says it; what the rule leaves as it was is
+ * written as it is stored, to the microsecond, or not written.
  */
-export function enterState({ run, isDueAt }: EnteredStateText, dialect: Dialect): [column: string, value: Fragment][] {
+export function enterState(
+  { run, type, isDueAt, endBefore: endedAt }: EnteredStateText,
+  dialect: Dialect,
+): [column: string, value: Fragment][] {
+  const stored = (column: string): Fragment => sql.ref(`${run}.${column}`)
+  const [count, start] = [stored('run_count'), stored('start_time')]
+  const [expected, due] = [stored('expected_start_time'), stored('next_scheduled_start_time')]
   const at = sql.ref('entered.timestamp')
-  const isRunning = sql`entered.type = ${sql.lit('RUNNING')}`
-  const isWaiting = isOneOf('entered.type', WAITING)
-  const isTerminal = isOneOf('entered.type', TERMINAL_STATES)
-  const endedAt = sql`case when ${isOneOf(`${run}.state_type`, TERMINAL_STATES)} then ${sql.ref(`${run}.end_time`)} end`
   const most = sql.lit(MAX_RUN_COUNT)
-  const count = sql.ref(`${run}.run_count`)
-  return [
+  const startOfEnded = sql`coalesce(${start}, case when (${endedAt}) is null then ${at} end)`
+  const columns: [column: string, value: Fragment][] = [
     ['updated', sql.ref('entered.updated')],
-    ['state_id', sql.ref('entered.id')],
-    ['state_type', sql.ref('entered.type')],
-    ['state_name', sql.ref('entered.name')],
     ['state_timestamp', at],
-    ['run_count', sql`case when ${isRunning} and ${count} < ${most} then ${count} + 1 else ${count} end`],
     [
-      'expected_start_time',
-      sql`coalesce(${sql.ref(`${run}.expected_start_time`)}, case when ${isWaiting} then ${isDueAt} else ${at} end)`,
+      'run_count',
+      ofType(type, [[['RUNNING'], sql`case when ${count} < ${most} then ${count} + 1 else ${count} end`]], count),
     ],
-    ['next_scheduled_start_time', isDueAt],
+    ['expected_start_time', sql`coalesce(${expected}, ${ofType(type, [[WAITING, isDueAt ?? due]], at)})`],
+    ['next_scheduled_start_time', isDueAt ?? due],
     [
       'start_time',
-      sql`coalesce(${sql.ref(`${run}.start_time`)}, case when ${isRunning} or ${isTerminal} and (${endedAt}) is null then ${at} end)`,
+      ofType(
+        type,
+        [
+          [['RUNNING'], sql`coalesce(${start}, ${at})`],
+          [TERMINAL_STATES, startOfEnded],
+        ],
+        start,
+      ),
     ],
-    ['end_time', sql`case when ${isTerminal} then coalesce(${endedAt}, ${at}) end`],
+    ['end_time', ofType(type, [[TERMINAL_STATES, sql`coalesce(${endedAt}, ${at})`]], NO_TIME)],
     ['total_run_time', totalRunTime(run, at, dialect)],
   ]
+  return columns.filter(([, value]) => value !== count && value !== due && value !== start)
+}
+
+// With a type, since PostgreSQL takes a bare null in a sub-select for text.
+const NO_TIME = sql`cast(null as timestamptz)`
+
+/** What is meant for the type that is entered: decided now, if that is known. */
+function ofType(
+  type: StateType | undefined,
+  cases: readonly (readonly [types: readonly StateType[], value: Fragment])[],
+  otherwise: Fragment,
+): Fragment {
+  if (type !== undefined) return cases.find(([types]) => types.includes(type))?.[1] ?? otherwise
+  const whens = cases.map(([types, value]) => sql`when ${isOneOf('entered.type', types)} then ${value}`)
+  return sql`case ${sql.join(whens, sql` `)} ${otherwise === NO_TIME ? sql`` : sql`else ${otherwise}`} end`
+}
+
+/** When the run ended, if it has: what another state left as its end is none. */
+export function endBefore(run: 'run' | 'flow_run'): Fragment {
+  return sql`case when ${isOneOf(`${run}.state_type`, TERMINAL_STATES)} then ${sql.ref(`${run}.end_time`)} end`
 }
 
 /** The states of a run that waits to be started, which know when it is due. */
@@ -78,7 +108,7 @@ function totalRunTime(run: 'run' | 'flow_run', until: Fragment, dialect: Dialect
     const [from, to] = [since, until].map((time) => sql`date_trunc('milliseconds', ${time})`)
     return sql`case
       when ${isRunning} and ${since} > '-infinity' and ${since} < ${until}
-      then ${total} + make_interval(secs => cast(extract(epoch from ${to} - ${from}) as double precision))
+      then ${total} + (${to} - ${from})
       else ${total}
     end`
   }

@@ -2,7 +2,7 @@ import { type DialectAdapter, type RawBuilder, sql } from 'kysely'
 import { decodeStored } from '../model/columns.js'
 import { type WorkQueue, workQueueColumns } from '../model/work-queue.js'
 import type { Scope } from '../session.js'
-import { hasFilter, takesNames } from './runs.js'
+import { takesNames } from './runs.js'
 
 /** What matters of a queue and its pool to polls and claims. */
 export interface Place {
@@ -109,13 +109,23 @@ function keyOf({ schema }: Scope, workQueueId: string): string {
 export function placeRecord(): RawBuilder<unknown> {
   return sql`cast(json_build_object(
     'queue', row_to_json(queue),
-    'workPoolId', queue.work_pool_id,
-    'isQueueLimited', queue.concurrency_limit is not null,
     'isPoolLimited', pool.concurrency_limit is not null,
-    'isPaused', queue.is_paused or pool.is_paused,
-    'takesNames', ${takesNames('pool')},
-    'hasFilter', ${hasFilter('queue')}
+    'isPoolPaused', pool.is_paused,
+    'takesNames', ${takesNames('pool')}
   ) as text)`
+}
+
+/** What {@link placeRecord} says, with the columns of the queue that are asked here. */
+interface PlaceRecord {
+  readonly queue: {
+    readonly work_pool_id: string
+    readonly concurrency_limit: number | null
+    readonly is_paused: boolean
+    readonly filter: unknown
+  }
+  readonly isPoolLimited: boolean
+  readonly isPoolPaused: boolean
+  readonly takesNames: boolean
 }
 
 /**
@@ -124,7 +134,15 @@ export function placeRecord(): RawBuilder<unknown> {
  * @param changed - The queue as the statement has left it, if it has written it.
  */
 export function readPlace(record: string, changed?: string | null): { place: Place; workQueue: WorkQueue } {
-  const { queue, ...place } = JSON.parse(record) as Place & { queue: object }
+  const { queue, isPoolLimited, isPoolPaused, takesNames: byName } = JSON.parse(record) as PlaceRecord
+  const place = {
+    workPoolId: queue.work_pool_id,
+    isQueueLimited: queue.concurrency_limit !== null,
+    isPoolLimited,
+    isPaused: queue.is_paused || isPoolPaused,
+    takesNames: byName,
+    hasFilter: queue.filter !== null,
+  }
   const row = typeof changed === 'string' ? (JSON.parse(changed) as object) : queue
   return { place, workQueue: decodeStored(workQueueColumns, row) }
 }

@@ -1,7 +1,13 @@
 import { addMilliseconds } from 'date-fns'
 import fc from 'fast-check'
 import { sql } from 'kysely'
-import { readFlowRun, setFlowRunState } from 'kysely-work-queues'
+import {
+  type FlowRun,
+  type FlowRunStateInput,
+  readFlowRun,
+  setFlowRunState,
+  setFlowRunStates,
+} from 'kysely-work-queues'
 import { enterState, STATE_TYPES } from 'kysely-work-queues/rules'
 import { expect, test } from 'vitest'
 import { runningMilliseconds } from '../../src/rules/enter-state.js'
@@ -55,7 +61,26 @@ describeOnDatabases(
       return Number(found.milliseconds)
     }
 
-    test('is the pure one, on random rows', async () => {
+    // A state that many runs enter is spelled out for its type; states that differ are looked up for each run.
+    const ways: Record<string, (id: string, state: FlowRunStateInput) => Promise<FlowRun | undefined>> = {
+      'of one run': async (id, state) => await setFlowRunState(t.db, id, state, { now }),
+      'of many runs alike': async (id, state) => {
+        const ids = [id, await t.make.run()]
+        const { changed } = await setFlowRunStates(
+          t.db,
+          ids.map((each) => ({ ...state, id: each })),
+          { now },
+        )
+        return changed[0]
+      },
+      'of many runs that differ': async (id, state) => {
+        const other = { id: await t.make.run(), type: 'PENDING', message: 'another' } as const
+        const { changed } = await setFlowRunStates(t.db, [other, { ...state, id }], { now })
+        return changed[1]
+      },
+    }
+
+    test.each(Object.entries(ways))('is the pure one, on random rows: %s', async (_, enter) => {
       await fc.assert(
         fc.asyncProperty(row, fc.array(state, { minLength: 1, maxLength: 4 }), async (columns, states) => {
           const id = await t.make.run(
@@ -71,9 +96,9 @@ describeOnDatabases(
             const before = await readFlowRun(t.db, id)
             if (before === undefined) throw new Error('no run')
             const spent = await totalRunTime(id)
-            const run = await setFlowRunState(t.db, id, entered, { now })
-            const timestamp = run.stateTimestamp
-            if (timestamp === null) throw new Error('no time')
+            const run = await enter(id, entered)
+            const timestamp = run?.stateTimestamp
+            if (!timestamp) throw new Error('no time')
             // As asked, or a microsecond after the state before, which may be a millisecond to a `Date`.
             const wanted = (entered.timestamp ?? now).getTime()
             const last = before.stateTimestamp?.getTime() ?? wanted

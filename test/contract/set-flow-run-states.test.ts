@@ -9,7 +9,6 @@ import {
   setFlowRunStates,
   type StateType,
 } from 'kysely-work-queues'
-
 import { expect, test } from 'vitest'
 import { postgres } from '../support/databases.js'
 import { describeOnDatabases } from '../support/describe-databases.js'

@@ -199,10 +199,23 @@ export const ofLocks: readonly Mutation[] = [
       'test/concurrency/deleted-pools.test.ts > on PostgreSQL > goes after a transaction of the new worker, which then claims',
   },
   {
+    file: 'src/claims/few-at-once.ts',
+    find: 'if (isTransaction) return await claim()',
+    replace: '',
+    fails: 'test/concurrency/claims-in-line.test.ts > of the pool',
+  },
+  {
+    file: 'src/claims/few-at-once.ts',
+    find: 'const AT_ONCE = 3',
+    replace: 'const AT_ONCE = 4',
+    fails: 'test/concurrency/claims-in-line.test.ts > of the queue',
+  },
+  {
     // What a sub-select reads is the statement's snapshot, and not the row that was waited for.
-    file: 'src/flow-runs/change-states-statement.ts',
-    find: 'or run.state_id = ${expected})`',
-    replace: 'or (select seen.state_id from flow_run as seen where seen.id = run.id) = ${expected})`',
+    file: 'src/flow-runs/change-states.postgres.ts',
+    find: "conditions.push(sql`run.state_id = cast(${parameter('expected')} as uuid)`)",
+    replace:
+      "conditions.push(sql`(select seen.state_id from flow_run as seen where seen.id = run.id) = cast(${parameter('expected')} as uuid)`)",
     fails: 'test/concurrency/races-of-states.test.ts > at read committed > a claim that is released, and its start',
   },
   {

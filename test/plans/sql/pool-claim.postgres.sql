@@ -258,10 +258,9 @@ with recursive
           select now
           from clock
         ),
-        nullif(
-          least(run.state_timestamp, timestamptz '9999-12-31 23:59:59.999999+00') + interval '1 microsecond',
-          timestamptz '9999-12-31 23:59:59.999999+00' + interval '1 microsecond'
-        )
+        case
+          when run.state_timestamp < timestamptz '9999-12-31 23:59:59.999999+00' then run.state_timestamp + interval '1 microsecond'
+        end
       ),
       expected_start_time = coalesce(run.expected_start_time, run.next_scheduled_start_time),
       end_time = null,
@@ -308,7 +307,7 @@ with recursive
       run.updated,
       run.work_queue_id,
       run.next_scheduled_start_time,
-      run.expected_start_time,
+      coalesce(run.next_scheduled_start_time, run.expected_start_time) as due,
       cast(row_to_json(run) as text) as record
   ),
   entered as (
@@ -325,18 +324,12 @@ with recursive
           'flow_run_id',
           run.id,
           'scheduled_time',
-          (
-            select
-              to_char(
-                greatest(least(due.at, '9999-12-31 23:59:59.999+00'), '0001-01-01 00:00:00+00') at time zone 'UTC',
-                'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
-              )
-            from
-              (
-                select coalesce(run.next_scheduled_start_time, run.expected_start_time) as at
-              ) as due
-            where due.at is not null
-          )
+          case
+            when run.due is not null then to_char(
+              greatest(least(run.due, '9999-12-31 23:59:59.999+00'), '0001-01-01 00:00:00+00') at time zone 'UTC',
+              'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
+            )
+          end
         )
       ),
       run.id

@@ -3,8 +3,6 @@ with
     select
       queue.id,
       queue.name,
-      queue.is_paused
-      or pool.is_paused as is_paused,
       (
         queue.concurrency_limit is null
         and pool.concurrency_limit is null
@@ -17,19 +15,12 @@ with
         json_build_object(
           'queue',
           row_to_json(queue),
-          'workPoolId',
-          queue.work_pool_id,
-          'isQueueLimited',
-          queue.concurrency_limit is not null,
           'isPoolLimited',
           pool.concurrency_limit is not null,
-          'isPaused',
-          queue.is_paused
-          or pool.is_paused,
+          'isPoolPaused',
+          pool.is_paused,
           'takesNames',
-          "pool"."name" = 'default-agent-pool',
-          'hasFilter',
-          coalesce(cast("queue"."filter" as text), 'null') <> 'null'
+          "pool"."name" = 'default-agent-pool'
         ) as text
       ) as record
     from
@@ -59,10 +50,9 @@ with
           select now
           from clock
         ),
-        nullif(
-          least(run.state_timestamp, timestamptz '9999-12-31 23:59:59.999999+00') + interval '1 microsecond',
-          timestamptz '9999-12-31 23:59:59.999999+00' + interval '1 microsecond'
-        )
+        case
+          when run.state_timestamp < timestamptz '9999-12-31 23:59:59.999999+00' then run.state_timestamp + interval '1 microsecond'
+        end
       ),
       expected_start_time = coalesce(run.expected_start_time, run.next_scheduled_start_time),
       end_time = null,
@@ -107,7 +97,7 @@ with
       run.updated,
       run.work_queue_id,
       run.next_scheduled_start_time,
-      run.expected_start_time,
+      coalesce(run.next_scheduled_start_time, run.expected_start_time) as due,
       cast(row_to_json(run) as text) as record
   ),
   entered as (
@@ -124,18 +114,12 @@ with
           'flow_run_id',
           run.id,
           'scheduled_time',
-          (
-            select
-              to_char(
-                greatest(least(due.at, '9999-12-31 23:59:59.999+00'), '0001-01-01 00:00:00+00') at time zone 'UTC',
-                'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
-              )
-            from
-              (
-                select coalesce(run.next_scheduled_start_time, run.expected_start_time) as at
-              ) as due
-            where due.at is not null
-          )
+          case
+            when run.due is not null then to_char(
+              greatest(least(run.due, '9999-12-31 23:59:59.999+00'), '0001-01-01 00:00:00+00') at time zone 'UTC',
+              'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
+            )
+          end
         )
       ),
       run.id

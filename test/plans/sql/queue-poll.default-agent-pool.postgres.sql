@@ -6,19 +6,12 @@ with
         json_build_object(
           'queue',
           row_to_json(queue),
-          'workPoolId',
-          queue.work_pool_id,
-          'isQueueLimited',
-          queue.concurrency_limit is not null,
           'isPoolLimited',
           pool.concurrency_limit is not null,
-          'isPaused',
-          queue.is_paused
-          or pool.is_paused,
+          'isPoolPaused',
+          pool.is_paused,
           'takesNames',
-          "pool"."name" = 'default-agent-pool',
-          'hasFilter',
-          coalesce(cast("queue"."filter" as text), 'null') <> 'null'
+          "pool"."name" = 'default-agent-pool'
         ) as text
       ) as record,
       case

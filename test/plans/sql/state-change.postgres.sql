@@ -1,139 +1,60 @@
 with
-  given as materialized (
-    select cast(cast($1 as text) as jsonb) as changes
-  ),
   changed as (
     update "flow_run" as run
     set
-      (
-        "updated",
-        "state_id",
-        "state_type",
-        "state_name",
-        "state_timestamp",
-        "run_count",
-        "expected_start_time",
-        "next_scheduled_start_time",
-        "start_time",
-        "end_time",
-        "total_run_time"
-      ) = (
+      "state_id" = cast(
+        overlay(
+          cast(gen_random_uuid() as text) placing $1
+          from 1 for 15
+        ) as uuid
+      ),
+      "state_type" = 'RUNNING',
+      "state_name" = $2,
+      ("updated", "state_timestamp", "run_count", "expected_start_time", "start_time", "end_time", "total_run_time") = (
         select
           "entered"."updated",
-          "entered"."id",
-          "entered"."type",
-          "entered"."name",
           "entered"."timestamp",
           case
-            when entered.type = 'RUNNING'
-            and "run"."run_count" < 2147483647 then "run"."run_count" + 1
+            when "run"."run_count" < 2147483647 then "run"."run_count" + 1
             else "run"."run_count"
           end,
-          coalesce(
-            "run"."expected_start_time",
-            case
-              when "entered"."type" in ('SCHEDULED', 'PENDING') then case
-                when (
-                  select given.changes -> cast(run.id as text)
-                  from given
-                ) -> 'due' is null then "run"."next_scheduled_start_time"
-                else cast(
-                  (
-                    select given.changes -> cast(run.id as text)
-                    from given
-                  ) ->> 'due' as timestamptz
-                )
-              end
-              else "entered"."timestamp"
-            end
-          ),
-          case
-            when (
-              select given.changes -> cast(run.id as text)
-              from given
-            ) -> 'due' is null then "run"."next_scheduled_start_time"
-            else cast(
-              (
-                select given.changes -> cast(run.id as text)
-                from given
-              ) ->> 'due' as timestamptz
-            )
-          end,
-          coalesce(
-            "run"."start_time",
-            case
-              when entered.type = 'RUNNING'
-              or "entered"."type" in ('COMPLETED', 'FAILED', 'CANCELLED', 'CRASHED')
-              and (
-                case
-                  when "run"."state_type" in ('COMPLETED', 'FAILED', 'CANCELLED', 'CRASHED') then "run"."end_time"
-                end
-              ) is null then "entered"."timestamp"
-            end
-          ),
-          case
-            when "entered"."type" in ('COMPLETED', 'FAILED', 'CANCELLED', 'CRASHED') then coalesce(
-              case
-                when "run"."state_type" in ('COMPLETED', 'FAILED', 'CANCELLED', 'CRASHED') then "run"."end_time"
-              end,
-              "entered"."timestamp"
-            )
-          end,
+          coalesce("run"."expected_start_time", "entered"."timestamp"),
+          coalesce("run"."start_time", "entered"."timestamp"),
+          cast(null as timestamptz),
           case
             when "run"."state_type" = 'RUNNING'
             and "run"."state_timestamp" > '-infinity'
-            and "run"."state_timestamp" < "entered"."timestamp" then "run"."total_run_time" + make_interval(
-              secs => cast(
-                extract(
-                  epoch
-                  from
-                    date_trunc('milliseconds', "entered"."timestamp") - date_trunc('milliseconds', "run"."state_timestamp")
-                ) as double precision
-              )
-            )
+            and "run"."state_timestamp" < "entered"."timestamp" then "run"."total_run_time" + (date_trunc('milliseconds', "entered"."timestamp") - date_trunc('milliseconds', "run"."state_timestamp"))
             else "run"."total_run_time"
           end
         from
           (
             select
-              wanted.id,
-              wanted.type,
-              wanted.name,
-              wanted.updated,
+              wanted.*,
+              case
+                when "run"."state_type" in ('COMPLETED', 'FAILED', 'CANCELLED', 'CRASHED') then "run"."end_time"
+              end as end_before,
               greatest(
-                coalesce(wanted.timestamp, wanted.updated),
-                nullif(
-                  least(
-                    (
-                      select max(state.timestamp)
-                      from "flow_run_state" as state
-                      where state.flow_run_id = run.id
-                    ),
-                    timestamptz '9999-12-31 23:59:59.999999+00'
-                  ) + interval '1 microsecond',
-                  timestamptz '9999-12-31 23:59:59.999999+00' + interval '1 microsecond'
+                coalesce(wanted.at, wanted.updated),
+                (
+                  select
+                    case
+                      when state.timestamp < timestamptz '9999-12-31 23:59:59.999999+00' then state.timestamp + interval '1 microsecond'
+                    end
+                  from "flow_run_state" as state
+                  where state.flow_run_id = run.id
+                  order by state.timestamp desc
+                  limit 1
                 ),
-                nullif(
-                  least(run.state_timestamp, timestamptz '9999-12-31 23:59:59.999999+00') + interval '1 microsecond',
-                  timestamptz '9999-12-31 23:59:59.999999+00' + interval '1 microsecond'
-                )
+                case
+                  when run.state_timestamp < timestamptz '9999-12-31 23:59:59.999999+00' then run.state_timestamp + interval '1 microsecond'
+                end
               ) as timestamp
             from
               (
                 select
-                  state.id,
-                  state.type,
-                  state.name,
-                  state.timestamp,
-                  coalesce(state.updated, date_trunc('milliseconds', clock_timestamp())) as updated
-                from
-                  jsonb_populate_record(
-                    cast(null as "flow_run_state"),
-                    (
-                      select given.changes -> cast(run.id as text)
-                      from given
-                    ) -> 'state'
-                  ) as state
+                  cast($3 as timestamptz) as at,
+                  coalesce(cast($4 as timestamptz), date_trunc('milliseconds', clock_timestamp())) as updated
                 offset
                   0
               ) as wanted
@@ -142,7 +63,7 @@ with
           ) as entered
       )
     where
-      run.id = cast($2 as uuid)
+      run.id = cast($5 as uuid)
       and 1 = 1
     returning
       run.id,
@@ -164,27 +85,8 @@ with
       run.state_type,
       run.state_timestamp,
       run.state_name,
-      (
-        select given.changes -> cast(run.id as text)
-        from given
-      ) -> 'state' ->> 'message',
-      jsonb_strip_nulls(
-        jsonb_build_object(
-          'flow_run_id',
-          run.id,
-          'scheduled_time',
-          (
-            select
-              to_char(
-                greatest(least(run.next_scheduled_start_time, '9999-12-31 23:59:59.999+00'), '0001-01-01 00:00:00+00') at time zone 'UTC',
-                'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
-              )
-            where
-              run.next_scheduled_start_time is not null
-              and "run"."state_type" in ('SCHEDULED', 'PENDING')
-          )
-        )
-      ),
+      cast($6 as text),
+      jsonb_build_object('flow_run_id', run.id),
       run.id
     from changed as run
   )

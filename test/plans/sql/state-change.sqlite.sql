@@ -118,14 +118,16 @@ with
   )
 update "flow_run"
 set
+  state_id = entered.id,
+  state_type = entered.type,
+  state_name = entered.name,
   "updated" = "entered"."updated",
-  "state_id" = "entered"."id",
-  "state_type" = "entered"."type",
-  "state_name" = "entered"."name",
   "state_timestamp" = "entered"."timestamp",
   "run_count" = case
-    when entered.type = 'RUNNING'
-    and "flow_run"."run_count" < 2147483647 then "flow_run"."run_count" + 1
+    when "entered"."type" in ('RUNNING') then case
+      when "flow_run"."run_count" < 2147483647 then "flow_run"."run_count" + 1
+      else "flow_run"."run_count"
+    end
     else "flow_run"."run_count"
   end,
   "expected_start_time" = coalesce(
@@ -142,18 +144,20 @@ set
     when json_type(entered.change, '$.due') is null then "flow_run"."next_scheduled_start_time"
     else json_extract(entered.change, '$.due')
   end,
-  "start_time" = coalesce(
-    "flow_run"."start_time",
-    case
-      when entered.type = 'RUNNING'
-      or "entered"."type" in ('COMPLETED', 'FAILED', 'CANCELLED', 'CRASHED')
-      and (
-        case
-          when "flow_run"."state_type" in ('COMPLETED', 'FAILED', 'CANCELLED', 'CRASHED') then "flow_run"."end_time"
-        end
-      ) is null then "entered"."timestamp"
-    end
-  ),
+  "start_time" = case
+    when "entered"."type" in ('RUNNING') then coalesce("flow_run"."start_time", "entered"."timestamp")
+    when "entered"."type" in ('COMPLETED', 'FAILED', 'CANCELLED', 'CRASHED') then coalesce(
+      "flow_run"."start_time",
+      case
+        when (
+          case
+            when "flow_run"."state_type" in ('COMPLETED', 'FAILED', 'CANCELLED', 'CRASHED') then "flow_run"."end_time"
+          end
+        ) is null then "entered"."timestamp"
+      end
+    )
+    else "flow_run"."start_time"
+  end,
   "end_time" = case
     when "entered"."type" in ('COMPLETED', 'FAILED', 'CANCELLED', 'CRASHED') then coalesce(
       case

@@ -1,0 +1,46 @@
+import { setTimeout } from 'node:timers/promises'
+import { claimRunsInWorkQueue, countWorkPoolActiveSlots, type WorkQueueTables } from 'kysely-work-queues'
+import type { Kysely } from 'kysely'
+import { expect, test } from 'vitest'
+import { postgres } from '../support/databases.js'
+import { describeOnDatabases } from '../support/describe-databases.js'
+import { untilWaiting } from './until-waiting.js'
+
+// Many claims of one process under one limit.
+
+describeOnDatabases(
+  'twelve claims at once under a limit',
+  (t) => {
+    const limits = { pool: { concurrency_limit: 20 }, queue: { concurrency_limit: 20 } }
+
+    test.each([
+      ['of the pool', limits.pool, {}],
+      ['of the queue', {}, limits.queue],
+    ])('%s: three wait in the database, the others without a connection', async (_, ofPool, ofQueue) => {
+      const pool = await t.make.pool(ofPool)
+      const queue = await t.make.queue({ work_pool_id: pool, ...ofQueue })
+      const due = { work_queue_id: queue, next_scheduled_start_time: new Date(0) }
+      await t.make.runs(Array.from({ length: 60 }, () => due))
+      const claim = async (db: Kysely<WorkQueueTables>): Promise<number> =>
+        (await claimRunsInWorkQueue(db, queue, { limit: 2 })).runs.length
+      // So that it is known which of them has the limit.
+      expect(await claim(t.db)).toBe(2)
+
+      const host = await t.db.startTransaction().execute()
+      expect(await claim(host)).toBe(2)
+      const claims = Array.from({ length: 12 }, () => claim(t.db))
+      await untilWaiting(t.database.plain, 3)
+      // Those behind them do not come in a moment either: `untilWaiting` fails when more wait.
+      await setTimeout(50)
+      await untilWaiting(t.database.plain, 3)
+      // Who holds what they wait for does not wait for them.
+      expect(await Promise.race([claim(host), setTimeout(3000, 'waits')])).toBe(2)
+      await host.commit().execute()
+      const claimed = await Promise.all(claims)
+      expect(claimed.filter((count) => count === 2)).toHaveLength(7)
+      expect(claimed.filter((count) => count === 0)).toHaveLength(5)
+      expect((await countWorkPoolActiveSlots(t.db, [pool])).get(pool)).toBe(20)
+    })
+  },
+  [postgres],
+)

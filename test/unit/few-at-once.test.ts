@@ -1,0 +1,92 @@
+import { setImmediate } from 'node:timers/promises'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { Line } from '../../src/claims/few-at-once.js'
+
+// A line of two: what is under way ends when the test says so.
+
+beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }))
+afterEach(() => void vi.useRealTimers())
+
+function lineOfTwo() {
+  const line = new Line(2, 1000)
+  const started: string[] = []
+  const ends = new Map<string, { resolve: (name: string) => void; reject: (error: Error) => void }>()
+  return {
+    line,
+    started,
+    pass(name: string): Promise<string> {
+      const promise = new Promise<string>((resolve, reject) => void ends.set(name, { resolve, reject }))
+      return line.pass(async () => {
+        started.push(name)
+        return await promise
+      })
+    },
+    async end(name: string): Promise<void> {
+      ends.get(name)?.resolve(name)
+      await setImmediate()
+    },
+    async fail(name: string): Promise<void> {
+      ends.get(name)?.reject(new Error(name))
+      await setImmediate()
+    },
+  }
+}
+
+test('two are served at once, and the others in the order in which they came', async () => {
+  const { line, pass, end, started } = lineOfTwo()
+  const all = ['a', 'b', 'c', 'd', 'e'].map(pass)
+  await setImmediate()
+  expect(started).toEqual(['a', 'b'])
+  await end('b')
+  expect(started).toEqual(['a', 'b', 'c'])
+  for (const name of ['a', 'd', 'c', 'e']) await end(name)
+  expect(started).toEqual(['a', 'b', 'c', 'd', 'e'])
+  expect(await Promise.all(all)).toEqual(['a', 'b', 'c', 'd', 'e'])
+  expect(line.isEmpty).toBe(true)
+})
+
+test('one that fails makes room, and only its own caller is told', async () => {
+  const { pass, end, fail, started } = lineOfTwo()
+  const [a, b, c] = ['a', 'b', 'c'].map(pass)
+  const failed = a?.catch((error: Error) => error.message)
+  await fail('a')
+  expect(await failed).toBe('a')
+  expect(started).toEqual(['a', 'b', 'c'])
+  await end('b')
+  await end('c')
+  expect(await Promise.all([b, c])).toEqual(['b', 'c'])
+})
+
+test('one that comes when another has just been let in waits behind those who came before', async () => {
+  const { line, pass, end, started } = lineOfTwo()
+  const all = ['a', 'b', 'c', 'd'].map(pass)
+  await setImmediate()
+  const late = line.pass(async () => void started.push('late'))
+  for (const name of ['a', 'b', 'c', 'd']) await end(name)
+  await Promise.all([...all, late])
+  expect(started).toEqual(['a', 'b', 'c', 'd', 'late'])
+})
+
+test('one that has waited for a second does not wait for those before it', async () => {
+  const { line, pass, end, started } = lineOfTwo()
+  const all = ['a', 'b', 'c'].map(pass)
+  await setImmediate()
+  vi.advanceTimersByTime(999)
+  await setImmediate()
+  expect(started).toEqual(['a', 'b'])
+  vi.advanceTimersByTime(1)
+  await setImmediate()
+  expect(started).toEqual(['a', 'b', 'c'])
+  expect(line.isEmpty).toBe(false)
+  // Three are under way now: one must end before a fourth is let in, and another before it is two again.
+  all.push(pass('d'))
+  await end('a')
+  expect(started).toEqual(['a', 'b', 'c'])
+  await end('b')
+  expect(started).toEqual(['a', 'b', 'c', 'd'])
+  await end('c')
+  await end('d')
+  await Promise.all(all)
+  expect(line.isEmpty).toBe(true)
+  expect(vi.getTimerCount()).toBe(0)
+})
