@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import { passGates } from '../locks.js'
-import { askedPools, orderOf, type PoolPollText } from '../polls/pool-poll-parts.js'
+import { askedPools, limitTo, orderOf, type PoolPollText } from '../polls/pool-poll-parts.js'
 import { walkOf } from '../polls/pool-poll.postgres.js'
 import type { Scope } from '../session.js'
 import { ORDER_OF_QUEUES } from '../sql/active-runs.js'
@@ -42,7 +42,7 @@ export function claimUnlimitedPools(scope: Scope, claim: PoolClaimText): RawBuil
       gates as materialized (${passGates(asked)}),
       met as materialized (
         select case when (select count(gates.passed) from gates) >= 0 then ${hasLimit(scope, poll)} end as has_limit),
-      ${walkOf(scope, poll, sql`not (select has_limit from met)`)},
+      ${walkOf(scope, { ...poll, ignorePoolLimits: true, ignoreQueueLimits: true }, sql`not (select has_limit from met)`)},
       ${enterPending(scope, { ...claim, ids: firstRuns(scope, poll, isOpen, sql`for key share of queue, pool`) })}
     select cast(met.has_limit as text) as "hasLimit", ${place}
     from met
@@ -81,7 +81,7 @@ function firstRuns({ tables }: Scope, poll: PoolPollText, isOpen: Condition, loc
     join ${tables.work_pool} as pool on pool.id = queue.work_pool_id
     where ${isOpen}
     order by ${orderOf(poll)}
-    limit ${poll.limit}
+    ${limitTo(poll.limit)}
     ${lock}`
 }
 

@@ -33,6 +33,17 @@ export interface PoolPollText {
   readonly slots: SlotRule
   /** Whether a pool may take any number of runs: to see what comes next, were it not for its limit. */
   readonly ignorePoolLimits: boolean
+  /** Whether a queue may: where it is known that none has a limit. Default: false. */
+  readonly ignoreQueueLimits?: boolean | undefined
+}
+
+/**
+ * PostgreSQL: at most so many rows. Of a bare parameter, the planner asks the value: it then found the plan
+ * for the number at hand cheaper than one for all, and made it anew each time, named or not (a claim over a
+ * pool, prepared, 2.75 ms; 0.92 so).
+ */
+export function limitTo(limit: Fragment): Fragment {
+  return sql`limit (select ${limit})`
 }
 
 /** Before every priority. */

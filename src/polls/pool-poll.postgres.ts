@@ -3,7 +3,15 @@ import type { Scope } from '../session.js'
 import { mayStart, poolLimit, queueLimit } from '../sql/active-runs.js'
 import { and, type Condition, type IdList, isAmongIds, isInIdList } from '../sql/lists.js'
 import { handOutOrder } from '../sql/runs.js'
-import { FIRST_RANK, type Fragment, isCandidate, orderOf, type PoolPollText, rankOf } from './pool-poll-parts.js'
+import {
+  FIRST_RANK,
+  type Fragment,
+  isCandidate,
+  limitTo,
+  orderOf,
+  type PoolPollText,
+  rankOf,
+} from './pool-poll-parts.js'
 
 /**
  * The poll of work pools on PostgreSQL: see pool-poll-parts.ts for the walk.
@@ -24,7 +32,7 @@ export function poolPollOnPostgres<Row>(scope: Scope, poll: PoolPollText): RawBu
     cross join lateral (select * from ${tables.flow_run} as run where run.id = chosen.id limit 1) as run
     join ${tables.work_queue} as queue on queue.id = run.work_queue_id
     order by ${orderOf(poll)}
-    limit ${poll.limit}`
+    ${limitTo(poll.limit)}`
 }
 
 /**
@@ -129,7 +137,7 @@ function walkOfAsked(scope: Scope, poll: PoolPollText): Fragment {
 /** The first due runs of the queues of a step, each queue at most its open slots. */
 function firstRuns(scope: Scope, poll: PoolPollText, queues: Fragment, condition: Fragment): Fragment {
   const { dialect, tables } = scope
-  const limits = [queueLimit(scope, poll.slots)]
+  const limits = poll.ignoreQueueLimits ? [] : [queueLimit(scope, poll.slots)]
   return sql`array(
     select run.id
     from ${queues}
@@ -138,7 +146,7 @@ function firstRuns(scope: Scope, poll: PoolPollText, queues: Fragment, condition
         select run.id, run.next_scheduled_start_time from ${tables.flow_run} as run
         where ${isCandidate(poll, dialect)}
         order by ${handOutOrder}
-        limit ${poll.limit}
+        ${limitTo(poll.limit)}
         ${poll.lock ? sql`for update skip locked` : sql``}
       ) as run
       limit least(${LEFT}, ${mayStart(dialect, poll.limit, limits)})

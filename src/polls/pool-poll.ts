@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
-import { encodeIdList, isShortList } from '../sql/lists.js'
+import { encodeIdList, sizeOf } from '../sql/lists.js'
 import { decode } from '../model/columns.js'
 import { flowRunColumns } from '../model/flow-run.js'
 import type { FlowRun } from '../model/flow-run.js'
@@ -80,15 +80,15 @@ export async function sendPoolPoll<Row>(
     scheduledAfter: poll.scheduledAfter && encodeTime(poll.scheduledAfter, dialect),
   }
   const given = Object.entries(values).flatMap(([key, value]) => (value === undefined ? [] : [key]))
-  const short = { workPoolIds: isShortList(poll.workPoolIds ?? []), workQueueIds: isShortList(poll.workQueueIds ?? []) }
+  const sizes = { workPoolIds: sizeOf(poll.workPoolIds ?? []), workQueueIds: sizeOf(poll.workQueueIds ?? []) }
   return await runStatement<Row>(
     scope,
-    `${name} ${given.join()} ${short.workPoolIds} ${short.workQueueIds} ${respectQueuePriorities} ${lock} ${slots.states.join()} ${slots.byName} ${isDueNow} ${ignorePoolLimits}`,
+    `${name} ${given.join()} ${sizes.workPoolIds} ${sizes.workQueueIds} ${respectQueuePriorities} ${lock} ${slots.states.join()} ${slots.byName} ${isDueNow} ${ignorePoolLimits}`,
     (parameter) => {
       const ifGiven = (key: keyof typeof values) => (values[key] === undefined ? undefined : parameter(key))
-      const listIfGiven = (key: keyof typeof short) => {
+      const listIfGiven = (key: keyof typeof sizes) => {
         const value = ifGiven(key)
-        return value && { value, isShort: short[key] }
+        return value && { value, size: sizes[key] }
       }
       return build(
         {

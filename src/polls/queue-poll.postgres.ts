@@ -68,6 +68,8 @@ export function pollAny<Row>(scope: Scope, poll: QueuePollText): RawBuilder<Row>
 }
 
 const ROOM = sql`(select room from place)`
+// Of a parameter, the planner asks how many runs that very queue has, and plans a named statement anew.
+const PLACE_ID = sql`(select id from place)`
 
 /** The runs to hand out. */
 function runsOf(scope: Scope, poll: QueuePollText): Fragment {
@@ -78,7 +80,7 @@ function runsOf(scope: Scope, poll: QueuePollText): Fragment {
 
 /** The first of the runs that each way of belonging has found. */
 function firstOfAll(scope: Scope, poll: QueuePollText): Fragment {
-  const found = membership(scope.tables, poll.workQueueId).map((isMember, way) => {
+  const found = membership(scope.tables, PLACE_ID).map((isMember, way) => {
     const columns = sql`${sql.lit(way)} as way, run.next_scheduled_start_time, run.id`
     return firstRuns(scope, poll, { columns, isMember, limit: ROOM, lock: sql`` })
   })
@@ -94,7 +96,7 @@ function firstOfAll(scope: Scope, poll: QueuePollText): Fragment {
  * what the statement sees, so it is not looked up again.
  */
 function lockedRuns(scope: Scope, poll: QueuePollText): Fragment {
-  const locked = membership(scope.tables, poll.workQueueId).map((isMember, way) =>
+  const locked = membership(scope.tables, PLACE_ID).map((isMember, way) =>
     firstRuns(scope, poll, {
       columns: RUN,
       isMember,

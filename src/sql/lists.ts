@@ -12,7 +12,15 @@ export type Condition = RawBuilder<SqlBool>
 export interface IdList {
   /** What stands for a value made by {@link encodeIdList}. */
   readonly value: RawBuilder<unknown>
-  readonly isShort: boolean
+  readonly size: ListSize
+}
+
+/** As how many a list of ids is planned. */
+export type ListSize = 'one' | 'few' | 'many'
+
+/** As how many PostgreSQL is to plan a list of ids. */
+export function sizeOf(ids: readonly string[]): ListSize {
+  return ids.length === 1 ? 'one' : isShortList(ids) ? 'few' : 'many'
 }
 
 /** Whether a list of ids is short enough for PostgreSQL to plan with it. */
@@ -22,7 +30,7 @@ export function isShortList(ids: readonly string[]): boolean {
 
 /** The column has one of these ids. */
 export function hasAnyId(column: string, ids: readonly string[], dialect: Dialect): Condition {
-  return isInIdList(column, { value: sql`${encodeIdList(ids, dialect)}`, isShort: isShortList(ids) }, dialect)
+  return isInIdList(column, { value: sql`${encodeIdList(ids, dialect)}`, size: sizeOf(ids) }, dialect)
 }
 
 /**
@@ -32,11 +40,15 @@ export function hasAnyId(column: string, ids: readonly string[], dialect: Dialec
  * again for every row: 27 s for `recordWorkQueuePolls` of 2,000 queues of 3,000. A long list is read in a
  * separate query, which runs once (0.2 s) and which PostgreSQL plans as ten ids; a short list planned as ten
  * makes a poll of pools look so expensive that PostgreSQL JIT-compiles it (100 ms).
+ *
+ * In a named statement a cast is planned as ten too. So one id, the usual list, is compared by itself: what
+ * is estimated is the same for any values, and the statement is planned once.
  */
-export function isInIdList(column: string, { value, isShort }: IdList, dialect: Dialect): Condition {
+export function isInIdList(column: string, { value, size }: IdList, dialect: Dialect): Condition {
   if (dialect === 'sqlite') return sql`${sql.ref(column)} in (select value from json_each(${value}))`
   const list = sql`cast(cast(${value} as text) as uuid[])`
-  return isShort
+  if (size === 'one') return sql`${sql.ref(column)} = (${list})[1]`
+  return size === 'few'
     ? sql`${sql.ref(column)} = any(${list})`
     : sql`${sql.ref(column)} = any(cast((select ${list}) as uuid[]))`
 }

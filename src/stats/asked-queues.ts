@@ -5,7 +5,7 @@ import { encodeTime } from '../model/values.js'
 import type { Scope } from '../session.js'
 import { type Parameter, runStatement } from '../sql/cached-statement.js'
 import { timeOfStatement } from '../sql/clock.js'
-import { and, type Condition, encodeIdList, isAmongIds, isInIdList, isShortList } from '../sql/lists.js'
+import { and, type Condition, encodeIdList, isAmongIds, isInIdList, sizeOf } from '../sql/lists.js'
 
 type Fragment = RawBuilder<unknown>
 
@@ -45,7 +45,7 @@ export async function sendStats<Row>(
   const { dialect } = scope
   const isPostgres = dialect === 'postgres'
   const lists = { workPoolIds, workQueueIds }
-  const shapes = Object.values(lists).map((ids) => (ids === undefined ? 'all' : isShortList(ids) ? 'few' : 'many'))
+  const shapes = Object.values(lists).map((ids) => (ids === undefined ? 'all' : sizeOf(ids)))
   const time = now ?? (isPostgres ? undefined : new Date())
   return await runStatement<Row>(
     scope,
@@ -80,8 +80,8 @@ function conditionsOf(
   { workPoolIds, workQueueIds }: AskedQueues,
   parameter: Parameter,
 ): Pick<StatsText, 'isAskedPool' | 'isAskedQueue'> {
-  const ofPools = workPoolIds && { value: parameter('workPoolIds'), isShort: isShortList(workPoolIds) }
-  const ofQueues = workQueueIds && { value: parameter('workQueueIds'), isShort: isShortList(workQueueIds) }
+  const ofPools = workPoolIds && { value: parameter('workPoolIds'), size: sizeOf(workPoolIds) }
+  const ofQueues = workQueueIds && { value: parameter('workQueueIds'), size: sizeOf(workQueueIds) }
   const queueConditions: Condition[] = []
   if (ofQueues !== undefined) queueConditions.push(isInIdList('queue.id', ofQueues, dialect))
   if (ofPools !== undefined) {

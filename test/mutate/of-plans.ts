@@ -66,7 +66,7 @@ export const ofPlans: readonly Mutation[] = [
   {
     file: 'src/sql/lists.ts',
     find: 'return asked(sql`${sql.ref(column)} in (${idRows(value, dialect)})`)',
-    replace: 'return isInIdList(column, { value, isShort: true }, dialect)',
+    replace: 'return isInIdList(column, { value, size: "few" }, dialect)',
     fails: 'test/plans/products.test.ts > on postgres > releaseStaleClaims of queues',
   },
   {

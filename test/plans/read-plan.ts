@@ -101,7 +101,7 @@ async function explainOnPostgres(trx: Db, query: CompiledQuery, access: Access, 
 }
 
 /** A value as SQL has it: utility statements take no parameters. */
-function literal(value: unknown): string {
+export function literal(value: unknown): string {
   if (value === null) return 'null'
   if (typeof value !== 'string' && typeof value !== 'number') throw new TypeError(`no literal of a ${typeof value}`)
   return `'${String(value).replaceAll("'", "''")}'`

@@ -32,7 +32,7 @@ from
             limit 1
           ) as run
         where
-          ("queue"."work_pool_id" = any (cast(cast($1 as text) as uuid[])))
+          ("queue"."work_pool_id" = (cast(cast($1 as text) as uuid[])) [1])
           and not queue.is_paused
           and not pool.is_paused
         union all
@@ -56,7 +56,7 @@ from
             limit 1
           ) as run
         where
-          ("queue"."work_pool_id" = any (cast(cast($2 as text) as uuid[])))
+          ("queue"."work_pool_id" = (cast(cast($2 as text) as uuid[])) [1])
           and not queue.is_paused
           and not pool.is_paused
           and "pool"."name" = 'default-agent-pool'
@@ -78,7 +78,7 @@ from
   "work_queue" as queue
   join "work_pool" as pool on pool.id = queue.work_pool_id
 where
-  ("queue"."work_pool_id" = any (cast(cast($3 as text) as uuid[])))
+  ("queue"."work_pool_id" = (cast(cast($3 as text) as uuid[])) [1])
   and not queue.is_paused
   and not pool.is_paused
   and coalesce(cast("queue"."filter" as text), 'null') <> 'null';

@@ -67,7 +67,7 @@ with recursive
     where
       (
         not pool.is_paused
-        and "pool"."id" = any (cast(cast($3 as text) as uuid[]))
+        and "pool"."id" = (cast(cast($3 as text) as uuid[])) [1]
       )
   ),
   walk (pool_id, rank, allowed, ids) as (
@@ -120,7 +120,10 @@ with recursive
                     order by
                       run.next_scheduled_start_time asc nulls last,
                       run.id asc
-                    limit cast($5 as integer)
+                    limit
+                      (
+                        select cast($5 as integer)
+                      )
                   ) as run
                 limit
                   least(
@@ -208,7 +211,10 @@ order by
   queue.priority asc,
   run.next_scheduled_start_time asc nulls last,
   run.id asc
-limit cast($8 as integer);
+limit
+  (
+    select cast($8 as integer)
+  );
 
 begin;
 
@@ -221,7 +227,7 @@ from
   "work_queue" as queue
   join "work_pool" as pool on pool.id = queue.work_pool_id
 where
-  "queue"."id" = any (cast(cast($1 as text) as uuid[]))
+  "queue"."id" = (cast(cast($1 as text) as uuid[])) [1]
   and (
     select count(gates.passed)
     from
@@ -235,7 +241,7 @@ where
               (
                 select place.work_pool_id as id
                 from "work_queue" as place
-                where "place"."id" = any (cast(cast($2 as text) as uuid[]))
+                where "place"."id" = (cast(cast($2 as text) as uuid[])) [1]
               ) as asked
             order by 1
           ) as gate
@@ -247,11 +253,11 @@ for key share of
 
 update "work_pool" as owner
 set name = owner.name
-where "owner"."id" = any (cast(cast($1 as text) as uuid[]));
+where "owner"."id" = (cast(cast($1 as text) as uuid[])) [1];
 
 update "work_queue" as owner
 set name = owner.name
-where "owner"."id" = any (cast(cast($1 as text) as uuid[]));
+where "owner"."id" = (cast(cast($1 as text) as uuid[])) [1];
 
 with recursive
   asked as materialized (
@@ -262,7 +268,7 @@ with recursive
       count(*) over inorder as step_end
     from "work_queue" as queue
     where
-      "queue"."id" = any (cast(cast($1 as text) as uuid[]))
+      "queue"."id" = (cast(cast($1 as text) as uuid[])) [1]
       and not queue.is_paused
     window
       inorder as (
@@ -433,7 +439,10 @@ with recursive
                     order by
                       run.next_scheduled_start_time asc nulls last,
                       run.id asc
-                    limit cast($6 as integer)
+                    limit
+                      (
+                        select cast($6 as integer)
+                      )
                     for update skip locked
                   ) as run
                 limit
@@ -549,7 +558,10 @@ with recursive
             queue.priority asc,
             run.next_scheduled_start_time asc nulls last,
             run.id asc
-          limit cast($10 as integer)
+          limit
+            (
+              select cast($10 as integer)
+            )
         )
       )
     returning

@@ -9,7 +9,7 @@ with recursive
           (
             select pool.id
             from "work_pool" as pool
-            where ("pool"."id" = any (cast(cast($1 as text) as uuid[])))
+            where ("pool"."id" = (cast(cast($1 as text) as uuid[])) [1])
           ) as asked
         order by 1
       ) as gate
@@ -38,7 +38,7 @@ with recursive
               limit 1
             ) as limited
           where
-            ("pool"."id" = any (cast(cast($2 as text) as uuid[])))
+            ("pool"."id" = (cast(cast($2 as text) as uuid[])) [1])
             and not pool.is_paused
         )
       end as has_limit
@@ -46,67 +46,7 @@ with recursive
   pool as materialized (
     select
       pool.id,
-      greatest(
-        0,
-        least(
-          cast($3 as integer),
-          case
-            when pool.concurrency_limit is null then cast($4 as integer)
-            else pool.concurrency_limit - (
-              (
-                select count(*)
-                from
-                  (
-                    select 1
-                    from
-                      "work_queue" as queue
-                      cross join lateral (
-                        select run.*
-                        from "flow_run" as run
-                        where
-                          run.work_queue_id = queue.id
-                          and "run"."state_type" in ('PENDING', 'RUNNING', 'CANCELLING')
-                        order by
-                          run.state_type,
-                          run.id
-                        limit "pool"."concurrency_limit"
-                      ) as run
-                    where queue.work_pool_id = pool.id
-                    order by queue.priority
-                    limit "pool"."concurrency_limit"
-                  ) as occupied
-              ) + (
-                select count(*)
-                from
-                  (
-                    select 1
-                    from
-                      "work_pool" as home
-                      cross join "work_queue" as queue
-                      cross join lateral (
-                        select run.*
-                        from "flow_run" as run
-                        where
-                          run.work_queue_id is null
-                          and run.work_queue_name = queue.name
-                          and "run"."state_type" in ('PENDING', 'RUNNING', 'CANCELLING')
-                        order by
-                          run.state_type,
-                          run.id
-                        limit "pool"."concurrency_limit"
-                      ) as run
-                    where
-                      home.id = pool.id
-                      and "home"."name" = 'default-agent-pool'
-                      and queue.work_pool_id = home.id
-                    order by queue.priority
-                    limit "pool"."concurrency_limit"
-                  ) as occupied
-              )
-            )
-          end
-        )
-      ) as allowed
+      cast($3 as integer) as allowed
     from "work_pool" as pool
     where
       (
@@ -115,7 +55,7 @@ with recursive
           select has_limit
           from met
         )
-        and "pool"."id" = any (cast(cast($5 as text) as uuid[]))
+        and "pool"."id" = (cast(cast($4 as text) as uuid[])) [1]
       )
   ),
   walk (pool_id, rank, allowed, ids) as (
@@ -162,68 +102,19 @@ with recursive
                       (
                         run.work_queue_id = queue.id
                         and run.state_type = 'SCHEDULED'
-                        and run.next_scheduled_start_time <= $6
+                        and run.next_scheduled_start_time <= $5
                         and coalesce(run.empirical_policy ->> 'retry_type', '') <> 'in_process'
                       )
                     order by
                       run.next_scheduled_start_time asc nulls last,
                       run.id asc
-                    limit cast($7 as integer)
+                    limit
+                      (
+                        select cast($6 as integer)
+                      )
                     for update skip locked
                   ) as run
-                limit
-                  least(
-                    walk.allowed - cardinality(walk.ids),
-                    greatest(
-                      0,
-                      least(
-                        cast($8 as integer),
-                        case
-                          when queue.concurrency_limit is null then cast($9 as integer)
-                          else queue.concurrency_limit - (
-                            (
-                              select count(*)
-                              from
-                                (
-                                  select 1
-                                  from "flow_run" as run
-                                  where
-                                    run.work_queue_id = queue.id
-                                    and "run"."state_type" in ('PENDING', 'RUNNING', 'CANCELLING')
-                                  order by
-                                    run.state_type,
-                                    run.id
-                                  limit "queue"."concurrency_limit"
-                                ) as occupied
-                            ) + (
-                              select count(*)
-                              from
-                                (
-                                  select 1
-                                  from "flow_run" as run
-                                  where
-                                    run.work_queue_id is null
-                                    and run.work_queue_name = (
-                                      select named.name
-                                      from
-                                        "work_queue" as named
-                                        join "work_pool" as home on home.id = named.work_pool_id
-                                      where
-                                        named.id = queue.id
-                                        and "home"."name" = 'default-agent-pool'
-                                    )
-                                    and "run"."state_type" in ('PENDING', 'RUNNING', 'CANCELLING')
-                                  order by
-                                    run.state_type,
-                                    run.id
-                                  limit "queue"."concurrency_limit"
-                                ) as occupied
-                            )
-                          )
-                        end
-                      )
-                    )
-                  )
+                limit least(walk.allowed - cardinality(walk.ids), cast($7 as integer))
               ) as run
             where
               queue.work_pool_id = walk.pool_id
@@ -247,7 +138,7 @@ with recursive
     set
       state_id = cast(
         overlay(
-          cast(gen_random_uuid() as text) placing cast($10 as text)
+          cast(gen_random_uuid() as text) placing cast($8 as text)
           from 1 for 15
         ) as uuid
       ),
@@ -294,7 +185,10 @@ with recursive
             queue.priority asc,
             run.next_scheduled_start_time asc nulls last,
             run.id asc
-          limit cast($11 as integer)
+          limit
+            (
+              select cast($9 as integer)
+            )
           for key share of
             queue,
             pool

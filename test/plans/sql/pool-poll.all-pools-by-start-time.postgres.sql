@@ -88,7 +88,10 @@ with recursive
                     order by
                       run.next_scheduled_start_time asc nulls last,
                       run.id asc
-                    limit cast($4 as integer)
+                    limit
+                      (
+                        select cast($4 as integer)
+                      )
                   ) as run
                 limit
                   least(
@@ -153,4 +156,7 @@ from
 order by
   run.next_scheduled_start_time asc nulls last,
   run.id asc
-limit cast($7 as integer);
+limit
+  (
+    select cast($7 as integer)
+  );

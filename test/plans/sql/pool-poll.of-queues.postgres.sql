@@ -142,7 +142,10 @@ with recursive
                     order by
                       run.next_scheduled_start_time asc nulls last,
                       run.id asc
-                    limit cast($5 as integer)
+                    limit
+                      (
+                        select cast($5 as integer)
+                      )
                   ) as run
                 limit
                   least(
@@ -204,4 +207,7 @@ order by
   queue.priority asc,
   run.next_scheduled_start_time asc nulls last,
   run.id asc
-limit cast($8 as integer);
+limit
+  (
+    select cast($8 as integer)
+  );

@@ -39,7 +39,7 @@ with recursive
     where
       (
         not pool.is_paused
-        and "pool"."id" = any (cast(cast($3 as text) as uuid[]))
+        and "pool"."id" = (cast(cast($3 as text) as uuid[])) [1]
       )
   ),
   walk (pool_id, rank, allowed, ids) as (
@@ -92,7 +92,10 @@ with recursive
                     order by
                       run.next_scheduled_start_time asc nulls last,
                       run.id asc
-                    limit cast($5 as integer)
+                    limit
+                      (
+                        select cast($5 as integer)
+                      )
                   ) as run
                 limit
                   least(
@@ -158,4 +161,7 @@ order by
   queue.priority asc,
   run.next_scheduled_start_time asc nulls last,
   run.id asc
-limit cast($8 as integer);
+limit
+  (
+    select cast($8 as integer)
+  );

@@ -23,4 +23,4 @@ select
       ) as occupied
   ) as active
 from "work_pool" as pool
-where "pool"."id" = any (cast(cast($1 as text) as uuid[]));
+where "pool"."id" = (cast(cast($1 as text) as uuid[])) [1];

@@ -2,7 +2,7 @@ with
   asked as materialized (
     select pool.id
     from "work_pool" as pool
-    where ("pool"."id" = any (cast(cast($1 as text) as uuid[])))
+    where ("pool"."id" = (cast(cast($1 as text) as uuid[])) [1])
   ),
   held as materialized (
     select

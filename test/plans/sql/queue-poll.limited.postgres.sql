@@ -100,9 +100,12 @@ from
                   run.id
                 from "flow_run" as run
                 where
-                  run.work_queue_id = $4
+                  run.work_queue_id = (
+                    select id
+                    from place
+                  )
                   and run.state_type = 'SCHEDULED'
-                  and run.next_scheduled_start_time <= $5
+                  and run.next_scheduled_start_time <= $4
                 order by
                   run.next_scheduled_start_time asc nulls last,
                   run.id asc
@@ -129,11 +132,14 @@ from
                       "work_queue" as named
                       join "work_pool" as home on home.id = named.work_pool_id
                     where
-                      named.id = $6
+                      named.id = (
+                        select id
+                        from place
+                      )
                       and "home"."name" = 'default-agent-pool'
                   )
                   and run.state_type = 'SCHEDULED'
-                  and run.next_scheduled_start_time <= $7
+                  and run.next_scheduled_start_time <= $5
                 order by
                   run.next_scheduled_start_time asc nulls last,
                   run.id asc

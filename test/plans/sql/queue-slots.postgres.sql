@@ -28,4 +28,4 @@ select
     )
   end as active
 from "work_queue" as queue
-where "queue"."id" = any (cast(cast($1 as text) as uuid[]));
+where "queue"."id" = (cast(cast($1 as text) as uuid[])) [1];

@@ -4,7 +4,7 @@ with
       queue.work_pool_id as pool_id,
       array_agg(queue.id) as ids
     from "work_queue" as queue
-    where ("queue"."id" = any (cast(cast($1 as text) as uuid[])))
+    where ("queue"."id" = (cast(cast($1 as text) as uuid[])) [1])
     group by queue.work_pool_id
   ),
   pool as materialized (
