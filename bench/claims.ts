@@ -41,8 +41,8 @@ What each does, and does not:
   each run, and returns the whole run (27 columns) in a total order. Ending a run writes history too.
 - By hand on SQLite, the same statements are prepared once, and nothing is checked or made of the rows. Kysely's driver prepares each
   statement anew.
-- graphile-worker's fetch is one prepared statement: it takes available jobs by priority and time, locks them in the worker's name and
-  returns the rows. Ending a job deletes it. Named queues run one job at a time; there are no other limits, pools, pauses or history.
+- graphile-worker's fetch is one statement, prepared by default; the goals are about the one that is not, as a claim of this library is
+  sent by default. It takes available jobs by priority and time, locks them in the worker's name and returns the rows. Ending a job deletes it. Named queues run one job at a time; there are no other limits, pools, pauses or history.
 - pg-boss takes the ready jobs of a queue by one statement, marks them active and returns a few columns; it runs in a process of its own here.`,
 })
 progress(missed.length === 0 ? 'all goals are met' : `goals that are not met:\n${goalTable(missed)}`)

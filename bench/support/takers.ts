@@ -58,7 +58,8 @@ export const TAKERS: Readonly<Record<string, MakeTaker>> = {
   ...named(OURS.limitedQueue, { limit: LIMIT, by: 'queue' }),
   ...named(OURS.pool, { limit: null, by: 'pool' }),
   ...named(OURS.limitedPool, { limit: LIMIT, by: 'pool' }),
-  [GRAPHILE_WORKER]: graphileWorker,
+  [GRAPHILE_WORKER]: graphileWorker({ isPrepared: false }),
+  [prepared(GRAPHILE_WORKER)]: graphileWorker({ isPrepared: true }),
 }
 
 /** The name of the same with prepared statements. */
@@ -110,24 +111,26 @@ function ours({
   }
 }
 
-/** Through the functions that its worker calls, which it does not export by name. */
-async function graphileWorker(database: BenchDatabase, options: TakerOptions): Promise<Taker> {
-  const pgPool = openPool(database, options)
-  const [utils, release] = await getUtilsAndReleasersFromOptions({ pgPool })
-  for (let i = 0; i < options.backlog; i += 10_000) {
-    const count = Math.min(10_000, options.backlog - i)
-    await utils.addJobs(Array.from({ length: count }, () => ({ identifier: 'task', payload: {} })))
-  }
-  const tasks = { task: () => {} }
-  return {
-    async take() {
-      const jobs = await batchGetJobs(utils, utils.withPgClient, tasks, 'pool', null, BATCH)
-      return { size: jobs.length, end: async () => await batchCompleteJobs(utils, utils.withPgClient, 'pool', jobs) }
-    },
-    async [Symbol.asyncDispose]() {
-      await release()
-      await pgPool.end()
-    },
+/** Through the functions that its worker calls, which it does not export by name. Its default is to prepare its statements. */
+function graphileWorker({ isPrepared }: { isPrepared: boolean }): MakeTaker {
+  return async (database, options) => {
+    const pgPool = openPool(database, options)
+    const [utils, release] = await getUtilsAndReleasersFromOptions({ pgPool, noPreparedStatements: !isPrepared })
+    for (let i = 0; i < options.backlog; i += 10_000) {
+      const count = Math.min(10_000, options.backlog - i)
+      await utils.addJobs(Array.from({ length: count }, () => ({ identifier: 'task', payload: {} })))
+    }
+    const tasks = { task: () => {} }
+    return {
+      async take() {
+        const jobs = await batchGetJobs(utils, utils.withPgClient, tasks, 'pool', null, BATCH)
+        return { size: jobs.length, end: async () => await batchCompleteJobs(utils, utils.withPgClient, 'pool', jobs) }
+      },
+      async [Symbol.asyncDispose]() {
+        await release()
+        await pgPool.end()
+      },
+    }
   }
 }
 

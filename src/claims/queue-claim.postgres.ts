@@ -109,13 +109,14 @@ export function takeTurn(scope: Scope, claim: QueueClaimText, place: Place): Raw
   // Before both rows, as whoever gives a limit takes it before them; also where both seem to be written, for
   // one of them may have lost its limit: the next try would pass the gate with the other one's row in hand.
   const share = sql`and ${passesGate(claim.workPoolId)}`
+  const columns = sql`pool.id, pool.name, pool.is_paused, pool.concurrency_limit`
   const pool = isPoolLimited
     ? sql`
       update ${tables.work_pool} as pool set name = pool.name
       where pool.id = ${claim.workPoolId} ${share}
-      returning pool.*`
+      returning ${columns}`
     : sql`
-      select pool.* from ${tables.work_pool} as pool
+      select ${columns} from ${tables.work_pool} as pool
       where pool.id = ${claim.workPoolId} ${share}
       for key share`
   const isFound = sql`

@@ -7,7 +7,11 @@ with
     where
       pool.id = cast($1 as uuid)
       and pg_advisory_xact_lock_shared(1264013617, hashtext (cast(cast($2 as uuid) as text)) & 127) is not null
-    returning pool.*
+    returning
+      pool.id,
+      pool.name,
+      pool.is_paused,
+      pool.concurrency_limit
   )
 update "work_queue" as queue
 set name = queue.name
