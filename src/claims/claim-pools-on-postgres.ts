@@ -9,7 +9,8 @@ import { type Scope, transact } from '../session.js'
 import { CLAIM_SLOTS } from '../sql/active-runs.js'
 import { writePolls } from '../work-queues/record-work-queue-polls.js'
 import { leaseText } from '../sql/leases.js'
-import { recallPools, rememberPools } from '../sql/known-queues.js'
+import { keyOfPools, recallPools, rememberPools } from '../sql/known-queues.js'
+import { fewAtOnce } from './few-at-once.js'
 import { claimHeldPools, claimUnlimitedPools, type PoolClaimText } from './pool-claim.postgres.js'
 import { readAskedQueues, recordPollsOf } from './recorded-polls.js'
 
@@ -44,7 +45,9 @@ export async function claimPoolsOnPostgres(
     await transact(scope, (inside) => recordPollsOf(inside, poll, options.now))
     return []
   }
-  return await transact(scope, (inside) => claimInTurn(inside, poll, options, seen))
+  return await fewAtOnce(scope, keyOfPools(poll), () =>
+    transact(scope, (inside) => claimInTurn(inside, poll, options, seen)),
+  )
 }
 
 /** The queues that there are runs to claim of. */

@@ -67,7 +67,7 @@ const lines = new WeakMap<DialectAdapter, Map<string, Line>>()
  * Runs a claim when few others of this process claim under the same limit. One in a transaction of the
  * caller's does not wait, since it may hold what those before it wait for.
  *
- * @param owner - The id of the pool or queue whose limit it is.
+ * @param owner - The id of the pool or queue whose limit it is, or what else names what they claim of.
  */
 export async function fewAtOnce<T>({ db, isTransaction }: Scope, owner: string, claim: () => Promise<T>): Promise<T> {
   if (isTransaction) return await claim()

@@ -6,6 +6,7 @@ import { momentAfter, momentAfterHistory, timeOfWriting } from '../sql/clock.js'
 import { endBefore, enterState, nextStart, WAITING } from '../sql/enter-state-in-sql.js'
 import { and, type Condition, isOneOf } from '../sql/lists.js'
 import { idWithHead } from '../sql/new-ids.js'
+import { scheduledTimeText } from '../sql/scheduled-time-text.js'
 
 // The statement of `changeStates` on PostgreSQL. Changes that differ in nothing but the run, as most do, are
 // one state: the text then says what entering that state means, and no more. Others travel as one JSON object
@@ -145,13 +146,9 @@ function statesOfTheirOwn({ tables }: Scope): EnteredText {
 
 function stateDetails(type: StateType | undefined): Fragment {
   if (type !== undefined && !WAITING.includes(type)) return sql`jsonb_build_object('flow_run_id', run.id)`
-  const isWaiting = type === undefined ? isOneOf('run.state_type', WAITING) : sql`1 = 1`
-  return sql`jsonb_strip_nulls(jsonb_build_object('flow_run_id', run.id, 'scheduled_time', (
-    select to_char(
-      greatest(least(run.next_scheduled_start_time, '9999-12-31 23:59:59.999+00'), '0001-01-01 00:00:00+00') at time zone 'UTC',
-      'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
-    )
-    where run.next_scheduled_start_time is not null and ${isWaiting})))`
+  const due = scheduledTimeText(sql`run.next_scheduled_start_time`)
+  const scheduledTime = type === undefined ? sql`case when ${isOneOf('run.state_type', WAITING)} then ${due} end` : due
+  return sql`jsonb_strip_nulls(jsonb_build_object('flow_run_id', run.id, 'scheduled_time', ${scheduledTime}))`
 }
 
 /**

@@ -2,6 +2,7 @@ import { type RawBuilder, sql } from 'kysely'
 import type { Scope } from '../session.js'
 import { momentAfter, timeOfWriting } from './clock.js'
 import { idWithHead } from './new-ids.js'
+import { scheduledTimeText } from './scheduled-time-text.js'
 import { insertLeases, type LeaseText } from './leases.js'
 
 type Fragment = RawBuilder<unknown>
@@ -54,16 +55,9 @@ export function enterPending(
       insert into ${tables.flow_run_state} (id, created, updated, type, timestamp, name, state_details, flow_run_id)
       select
         run.state_id, run.updated, run.updated, 'PENDING', run.state_timestamp, 'Pending',
-        jsonb_strip_nulls(jsonb_build_object('flow_run_id', run.id, 'scheduled_time', ${scheduledTime})),
+        jsonb_strip_nulls(jsonb_build_object('flow_run_id', run.id, 'scheduled_time', ${scheduledTimeText(sql`run.due`)})),
         run.id
       from claimed as run
     )
     ${lease === undefined ? sql`` : sql`, leased as (${insertLeases({ tables }, lease)})`}`
 }
-
-/** When the run is due, as Prefect reads it: in UTC, whatever the session's time zone, and in its years. */
-const scheduledTime = sql`
-  case when run.due is not null then to_char(
-    greatest(least(run.due, '9999-12-31 23:59:59.999+00'), '0001-01-01 00:00:00+00') at time zone 'UTC',
-    'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
-  ) end`

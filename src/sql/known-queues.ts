@@ -86,8 +86,8 @@ interface AskedPools {
   readonly workQueueIds?: readonly string[] | undefined
 }
 
-/** Of long lists, the first ids stand for all: it is a hint. */
-function keyOfPools({ workPoolIds, workQueueIds }: AskedPools): string {
+/** Names what is asked. Of long lists, the first ids stand for all: it is a hint. */
+export function keyOfPools({ workPoolIds, workQueueIds }: AskedPools): string {
   return [workPoolIds, workQueueIds].map((ids) => ids?.slice(0, 10).join() ?? 'all').join(' ')
 }
 

@@ -1,5 +1,10 @@
 import { setTimeout } from 'node:timers/promises'
-import { claimRunsInWorkQueue, countWorkPoolActiveSlots, type WorkQueueTables } from 'kysely-work-queues'
+import {
+  claimRunsInWorkQueue,
+  claimScheduledFlowRuns,
+  countWorkPoolActiveSlots,
+  type WorkQueueTables,
+} from 'kysely-work-queues'
 import type { Kysely } from 'kysely'
 import { expect, test } from 'vitest'
 import { postgres } from '../support/databases.js'
@@ -8,21 +13,28 @@ import { untilWaiting } from './until-waiting.js'
 
 // Many claims of one process under one limit.
 
+type Db = Kysely<WorkQueueTables>
+type Place = Readonly<Record<'pool' | 'queue', string>>
+
 describeOnDatabases(
   'twelve claims at once under a limit',
   (t) => {
-    const limits = { pool: { concurrency_limit: 20 }, queue: { concurrency_limit: 20 } }
+    const limited = { concurrency_limit: 20 }
+    const ofQueue = async (db: Db, { queue }: Place): Promise<number> =>
+      (await claimRunsInWorkQueue(db, queue, { limit: 2 })).runs.length
+    const ofPool = async (db: Db, { pool }: Place): Promise<number> =>
+      (await claimScheduledFlowRuns(db, { workPoolIds: [pool], limit: 2 })).length
 
     test.each([
-      ['of the pool', limits.pool, {}],
-      ['of the queue', {}, limits.queue],
-    ])('%s: three wait in the database, the others without a connection', async (_, ofPool, ofQueue) => {
-      const pool = await t.make.pool(ofPool)
-      const queue = await t.make.queue({ work_pool_id: pool, ...ofQueue })
+      ['of the pool', ofQueue, limited, {}],
+      ['of the queue', ofQueue, {}, limited],
+      ['of the pool, over it', ofPool, limited, {}],
+    ])('%s: three wait in the database, the others without a connection', async (_, claimOf, pools, queues) => {
+      const pool = await t.make.pool(pools)
+      const queue = await t.make.queue({ work_pool_id: pool, ...queues })
       const due = { work_queue_id: queue, next_scheduled_start_time: new Date(0) }
       await t.make.runs(Array.from({ length: 60 }, () => due))
-      const claim = async (db: Kysely<WorkQueueTables>): Promise<number> =>
-        (await claimRunsInWorkQueue(db, queue, { limit: 2 })).runs.length
+      const claim = async (db: Db): Promise<number> => await claimOf(db, { pool, queue })
       // So that it is known which of them has the limit.
       expect(await claim(t.db)).toBe(2)
 

@@ -118,7 +118,7 @@ export const ofClaims: readonly Mutation[] = [
   },
   {
     file: 'src/sql/enter-pending.ts',
-    find: "jsonb_build_object('flow_run_id', run.id, 'scheduled_time', ${scheduledTime})",
+    find: "jsonb_build_object('flow_run_id', run.id, 'scheduled_time', ${scheduledTimeText(sql`run.due`)})",
     replace: "jsonb_build_object('flow_run_id', run.id)",
     fails: 'test/contract/hosts/prefect-databases.test.ts > PostgreSQL > keep with SCHEDULED and PENDING when',
   },

@@ -52,8 +52,8 @@ export const ofLocks: readonly Mutation[] = [
     file: 'src/claims/queue-claim.postgres.ts',
     find: `      update \${tables.work_pool} as pool set name = pool.name
       where pool.id = \${claim.workPoolId} \${share}
-      returning pool.*\``,
-    replace: `      select pool.* from \${tables.work_pool} as pool
+      returning \${columns}\``,
+    replace: `      select \${columns} from \${tables.work_pool} as pool
       where pool.id = \${claim.workPoolId} \${share}
       for no key update\``,
     fails:

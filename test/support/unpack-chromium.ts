@@ -30,10 +30,11 @@ export async function unpackChromium(): Promise<FoundBrowser> {
         await rm(join(part, name))
       }
     }
-    await writeFile(join(part, 'fonts.conf'), fontsIn(join(folder, 'fonts')))
     // Whoever comes second finds it there.
     await rename(part, folder).catch(async () => await rm(part, { recursive: true }))
   }
+  // Each time, since it names the folder, which may have been moved or be reached by another path since.
+  await writeFile(join(folder, 'fonts.conf'), fontsIn(join(folder, 'fonts')))
   return {
     executablePath: join(folder, 'chromium'),
     env: { LD_LIBRARY_PATH: join(folder, 'lib'), FONTCONFIG_FILE: join(folder, 'fonts.conf') },
