@@ -85,30 +85,30 @@ async function pickFrom(
       ) as never,
     { workQueueId, limit, scheduledBefore: isAnyDue ? undefined : encodeTime(scheduledBefore ?? now, 'sqlite') },
   )
-  const [first] = rows
-  if (first === undefined) throw new WorkQueueNotFoundError(workQueueId)
-  const workQueue = decode(workQueueColumns, first, 'queue.')
+  const [row] = rows
+  if (row === undefined) throw new WorkQueueNotFoundError(workQueueId)
+  const workQueue = decode(workQueueColumns, row, 'queue.')
   const place = {
     workPoolId: workQueue.workPoolId,
-    isQueueLimited: decodeBoolean(first.isQueueLimited),
-    isPoolLimited: decodeBoolean(first.isPoolLimited),
-    isPaused: decodeBoolean(first.isPaused),
-    takesNames: decodeBoolean(first.takesNames),
-    hasFilter: decodeBoolean(first.hasFilter),
+    isQueueLimited: decodeBoolean(row.isQueueLimited),
+    isPoolLimited: decodeBoolean(row.isPoolLimited),
+    isPaused: decodeBoolean(row.isPaused),
+    takesNames: decodeBoolean(row.takesNames),
+    hasFilter: decodeBoolean(row.hasFilter),
   }
-  return { place, workQueue, ids: rows.flatMap(readId) }
+  return { place, workQueue, ids: (JSON.parse(row.runs) as PickedRun[]).map(readId) }
 }
+
+type PickedRun = readonly [id: string, nextScheduledStartTime: unknown, stateTimestamp: unknown]
 
 interface PickedRow extends Record<keyof Place, unknown> {
-  readonly runId: string | null
-  readonly nextScheduledStartTime: unknown
-  readonly stateTimestamp: unknown
+  /** {@link PickedRun}s, as JSON. */
+  readonly runs: string
 }
 
-/** The run's id, if there is one. What the claim would write on, or over, has to be readable. */
-function readId({ runId, nextScheduledStartTime, stateTimestamp }: PickedRow): string[] {
-  if (runId === null) return []
-  decodeAt(decodeTime, nextScheduledStartTime, 'flow_run', runId, 'next_scheduled_start_time')
-  decodeAt(decodeTime, stateTimestamp, 'flow_run', runId, 'state_timestamp')
-  return [runId]
+/** The run's id. What the claim would write on, or over, has to be readable. */
+function readId([id, nextScheduledStartTime, stateTimestamp]: PickedRun): string {
+  decodeAt(decodeTime, nextScheduledStartTime, 'flow_run', id, 'next_scheduled_start_time')
+  decodeAt(decodeTime, stateTimestamp, 'flow_run', id, 'state_timestamp')
+  return id
 }

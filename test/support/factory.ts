@@ -49,6 +49,7 @@ export function factory({ plain: db, dialect }: Pick<TestDatabase, 'plain' | 'di
       return dialect === 'postgres' ? iso : iso.replace('T', ' ').replace('Z', '000')
     }
     if (typeof value === 'boolean') return dialect === 'postgres' ? value : Number(value)
+    if (value instanceof Uint8Array) return value
     return value !== null && typeof value === 'object' ? JSON.stringify(value) : value
   }
 

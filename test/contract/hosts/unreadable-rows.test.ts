@@ -46,6 +46,7 @@ const notTimes = [
   '2026-01-01 00:00:00+01:00:0',
   '',
   5,
+  Buffer.from('2035-01-01 12:00:00.000000'),
 ]
 const notJson = ['{', '{"a": NaN}', 'yes']
 const notIntegers = ['many', 1.5]

@@ -23,35 +23,44 @@ select
   or pool.is_paused as "isPaused",
   "pool"."name" = 'default-agent-pool' as "takesNames",
   coalesce(cast("queue"."filter" as text), 'null') <> 'null' as "hasFilter",
-  run.id as "runId",
-  run.next_scheduled_start_time as "nextScheduledStartTime",
-  run.state_timestamp as "stateTimestamp"
+  (
+    select
+      json_group_array(
+        json_array(
+          run.id,
+          iif(
+            typeof("run"."next_scheduled_start_time") = 'blob',
+            quote("run"."next_scheduled_start_time"),
+            "run"."next_scheduled_start_time"
+          ),
+          iif(typeof("run"."state_timestamp") = 'blob', quote("run"."state_timestamp"), "run"."state_timestamp")
+        )
+      )
+    from
+      (
+        select *
+        from
+          (
+            select
+              run.next_scheduled_start_time,
+              run.id,
+              run.state_timestamp
+            from "flow_run" as run
+            where
+              run.work_queue_id = ?
+              and run.state_type = 'SCHEDULED'
+              and run.next_scheduled_start_time <= ?
+            order by
+              run.next_scheduled_start_time asc nulls last,
+              run.id asc
+            limit cast(? as integer)
+          ) as run
+      ) as run
+  ) as runs
 from
   "work_queue" as queue
   join "work_pool" as pool on pool.id = queue.work_pool_id
-  left join (
-    select *
-    from
-      (
-        select
-          run.next_scheduled_start_time,
-          run.id,
-          run.state_timestamp
-        from "flow_run" as run
-        where
-          run.work_queue_id = ?
-          and run.state_type = 'SCHEDULED'
-          and run.next_scheduled_start_time <= ?
-        order by
-          run.next_scheduled_start_time asc nulls last,
-          run.id asc
-        limit cast(? as integer)
-      ) as run
-  ) as run on true
-where queue.id = ?
-order by
-  run.next_scheduled_start_time asc nulls last,
-  run.id asc;
+where queue.id = ?;
 
 insert into "flow_run_state" (id, created, updated, type, timestamp, name, state_details, flow_run_id)
 select

@@ -4,63 +4,6 @@ update "worker"
 set created = created
 where 0 = 1;
 
-with
-  room as materialized (
-    select
-      max(
-        0,
-        min(
-          cast(? as integer),
-          case
-            when queue.concurrency_limit is null then cast(? as integer)
-            else queue.concurrency_limit - (
-              (
-                select count(*)
-                from
-                  (
-                    select 1
-                    from "flow_run" as run
-                    where
-                      run.work_queue_id = queue.id
-                      and "run"."state_type" in ('PENDING', 'RUNNING', 'CANCELLING')
-                    limit
-                      (
-                        select coalesce(max(concurrency_limit), 0)
-                        from "work_queue"
-                        where concurrency_limit is not null
-                      )
-                  ) as occupied
-              )
-            )
-          end,
-          case
-            when pool.concurrency_limit is null then cast(? as integer)
-            else pool.concurrency_limit - (
-              select count(*)
-              from
-                (
-                  select 1
-                  from
-                    "work_queue" as queue
-                    cross join "flow_run" as run on run.work_queue_id = queue.id
-                    and "run"."state_type" in ('PENDING', 'RUNNING', 'CANCELLING')
-                  where queue.work_pool_id = pool.id
-                  limit
-                    (
-                      select coalesce(max(concurrency_limit), 0)
-                      from "work_pool"
-                      where concurrency_limit is not null
-                    )
-                ) as occupied
-            )
-          end
-        )
-      ) as runs
-    from
-      "work_queue" as queue
-      join "work_pool" as pool on pool.id = queue.work_pool_id
-    where queue.id = ?
-  )
 select
   queue.id as "queue.id",
   queue.created as "queue.created",
@@ -80,39 +23,100 @@ select
   or pool.is_paused as "isPaused",
   "pool"."name" = 'default-agent-pool' as "takesNames",
   coalesce(cast("queue"."filter" as text), 'null') <> 'null' as "hasFilter",
-  run.id as "runId",
-  run.next_scheduled_start_time as "nextScheduledStartTime",
-  run.state_timestamp as "stateTimestamp"
+  (
+    select
+      json_group_array(
+        json_array(
+          run.id,
+          iif(
+            typeof("run"."next_scheduled_start_time") = 'blob',
+            quote("run"."next_scheduled_start_time"),
+            "run"."next_scheduled_start_time"
+          ),
+          iif(typeof("run"."state_timestamp") = 'blob', quote("run"."state_timestamp"), "run"."state_timestamp")
+        )
+      )
+    from
+      (
+        select *
+        from
+          (
+            select
+              run.next_scheduled_start_time,
+              run.id,
+              run.state_timestamp
+            from "flow_run" as run
+            where
+              run.work_queue_id = ?
+              and run.state_type = 'SCHEDULED'
+              and run.next_scheduled_start_time <= ?
+            order by
+              run.next_scheduled_start_time asc nulls last,
+              run.id asc
+            limit
+              (
+                select
+                  max(
+                    0,
+                    min(
+                      cast(? as integer),
+                      case
+                        when queue.concurrency_limit is null then cast(? as integer)
+                        else queue.concurrency_limit - (
+                          (
+                            select count(*)
+                            from
+                              (
+                                select 1
+                                from "flow_run" as run
+                                where
+                                  run.work_queue_id = queue.id
+                                  and "run"."state_type" in ('PENDING', 'RUNNING', 'CANCELLING')
+                                limit
+                                  (
+                                    select coalesce(max(concurrency_limit), 0)
+                                    from "work_queue"
+                                    where concurrency_limit is not null
+                                  )
+                              ) as occupied
+                          )
+                        )
+                      end,
+                      case
+                        when pool.concurrency_limit is null then cast(? as integer)
+                        else pool.concurrency_limit - (
+                          select count(*)
+                          from
+                            (
+                              select 1
+                              from
+                                "work_queue" as queue
+                                cross join "flow_run" as run on run.work_queue_id = queue.id
+                                and "run"."state_type" in ('PENDING', 'RUNNING', 'CANCELLING')
+                              where queue.work_pool_id = pool.id
+                              limit
+                                (
+                                  select coalesce(max(concurrency_limit), 0)
+                                  from "work_pool"
+                                  where concurrency_limit is not null
+                                )
+                            ) as occupied
+                        )
+                      end
+                    )
+                  ) as runs
+                from
+                  "work_queue" as queue
+                  join "work_pool" as pool on pool.id = queue.work_pool_id
+                where queue.id = ?
+              )
+          ) as run
+      ) as run
+  ) as runs
 from
   "work_queue" as queue
   join "work_pool" as pool on pool.id = queue.work_pool_id
-  left join (
-    select *
-    from
-      (
-        select
-          run.next_scheduled_start_time,
-          run.id,
-          run.state_timestamp
-        from "flow_run" as run
-        where
-          run.work_queue_id = ?
-          and run.state_type = 'SCHEDULED'
-          and run.next_scheduled_start_time <= ?
-        order by
-          run.next_scheduled_start_time asc nulls last,
-          run.id asc
-        limit
-          (
-            select runs
-            from room
-          )
-      ) as run
-  ) as run on true
-where queue.id = ?
-order by
-  run.next_scheduled_start_time asc nulls last,
-  run.id asc;
+where queue.id = ?;
 
 insert into "flow_run_state" (id, created, updated, type, timestamp, name, state_details, flow_run_id)
 select
