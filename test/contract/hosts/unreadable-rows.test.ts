@@ -146,7 +146,7 @@ describeOnDatabases(
             () => undefined,
             (thrown: unknown) => thrown,
           )
-          expect(error, `${name}, ${value}`).toBeInstanceOf(UnreadableRowError)
+          expect(error, `${name}, ${String(value)}`).toBeInstanceOf(UnreadableRowError)
           expect(error).toBeInstanceOf(WorkQueueError)
           expect(error).toMatchObject({ name: 'UnreadableRowError', code: 'UNREADABLE_ROW', table, id, column })
           expect((error as Error).message).toContain(id)
