@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { WorkQueueNotFoundError } from '../errors.js'
-import { decode, decodeAt } from '../model/columns.js'
-import { decodeBoolean, decodeTime, encodeTime } from '../model/values.js'
+import { decode } from '../model/columns.js'
+import { decodeBoolean, encodeTime } from '../model/values.js'
 import { type WorkQueue, workQueueColumns } from '../model/work-queue.js'
 import type { RunsInWorkQueue } from '../polls/queue-poll.js'
 import { type Scope, transact } from '../session.js'
@@ -9,6 +9,7 @@ import { runStatement } from '../sql/cached-statement.js'
 import { claimByFilter, hasWorkByFilter, type QueueClaim } from './claim-by-filter.js'
 import { enterPendingRuns } from './enter-pending-runs.js'
 import { isSamePlace, type KnownPlace, type Place, recall, remember, UNLIMITED } from '../sql/known-queues.js'
+import { checkPicked } from './picked-run.js'
 import { pickRuns, recordPoll } from './queue-claim.sqlite.js'
 
 /** A claim whose time is known: on SQLite it is that of the process. */
@@ -96,19 +97,14 @@ async function pickFrom(
     takesNames: decodeBoolean(row.takesNames),
     hasFilter: decodeBoolean(row.hasFilter),
   }
-  return { place, workQueue, ids: (JSON.parse(row.runs) as PickedRun[]).map(readId) }
+  const runs = JSON.parse(row.runs) as [id: string, nextScheduledStartTime: unknown, stateTimestamp: unknown][]
+  for (const [id, nextScheduledStartTime, stateTimestamp] of runs) {
+    checkPicked({ id, nextScheduledStartTime, stateTimestamp })
+  }
+  return { place, workQueue, ids: runs.map(([id]) => id) }
 }
-
-type PickedRun = readonly [id: string, nextScheduledStartTime: unknown, stateTimestamp: unknown]
 
 interface PickedRow extends Record<keyof Place, unknown> {
-  /** {@link PickedRun}s, as JSON. */
+  /** The runs, as JSON. */
   readonly runs: string
-}
-
-/** The run's id. What the claim would write on, or over, has to be readable. */
-function readId([id, nextScheduledStartTime, stateTimestamp]: PickedRun): string {
-  decodeAt(decodeTime, nextScheduledStartTime, 'flow_run', id, 'next_scheduled_start_time')
-  decodeAt(decodeTime, stateTimestamp, 'flow_run', id, 'state_timestamp')
-  return id
 }

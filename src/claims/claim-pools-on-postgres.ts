@@ -33,7 +33,7 @@ export async function claimPoolsOnPostgres(
   poll: PoolPoll,
   options: PoolClaimOptions,
 ): Promise<ScheduledFlowRun[]> {
-  if (!options.recordPolls && !recallPools(scope, poll)) {
+  if (!options.recordPolls && recallPools(scope, poll)?.isPoolLimited !== true) {
     const claimed = await claimAtOnce(scope, poll, options)
     if (claimed !== undefined) return claimed
   }
@@ -64,7 +64,7 @@ async function claimAtOnce(
 ): Promise<ScheduledFlowRun[] | undefined> {
   const rows = await send(scope, 'claim-pools-at-once', poll, options, (text) => claimUnlimitedPools(scope, text))
   const isLimited = rows[0]?.hasLimit === 'true'
-  rememberPools(scope, poll, isLimited)
+  rememberPools(scope, poll, { isPoolLimited: isLimited })
   return isLimited ? undefined : rows.flatMap(toScheduledFlowRun)
 }
 
@@ -84,7 +84,7 @@ async function claimInTurn(
   await takeTurns(scope, 'work_pool', [...new Set(pools)])
   const queues = entered.filter(({ isQueueLimited }) => isQueueLimited).map(({ workQueueId }) => workQueueId)
   // Another claim may meet limits again, and then remembers them.
-  if (entered.length > 0 && pools.length + queues.length === 0) rememberPools(scope, poll, false)
+  if (entered.length > 0 && pools.length + queues.length === 0) rememberPools(scope, poll, { isPoolLimited: false })
   // Before any of them is written, in one order with those that are only recorded.
   if (recordPolls) await lockWorkQueues(scope, [...new Set([...queues, ...asked])])
   await takeTurns(scope, 'work_queue', queues)

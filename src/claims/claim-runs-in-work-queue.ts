@@ -42,6 +42,9 @@ const optionsSchema = z
  * In the default agent pool, runs that are known by the queue's name alone are claimed too, and count against
  * the limits of queue and pool. The limit of a queue with a tag filter is kept by claims of that queue alone.
  *
+ * On PostgreSQL, of the claims under one limit that are made outside a transaction, a process has three under
+ * way at once; the others wait in the process, in their order and without a connection.
+ *
  * In the caller's transaction the claim holds when that commits. Under repeatable read and serializable, a
  * claim that would count from an old snapshot fails with the driver's retryable error (40001). Outside a
  * transaction a claim that finds nothing writes nothing.

@@ -60,7 +60,10 @@ export function pickRuns(scope: Scope, claim: QueueClaimText, place: Place): Raw
       ${takesNames('pool')} as "takesNames",
       ${hasFilter('queue')} as "hasFilter",
       (
-        select json_group_array(json_array(run.id, ${inJson('next_scheduled_start_time')}, ${inJson('state_timestamp')}))
+        select json_group_array(
+          json_array(run.id, ${inJson('next_scheduled_start_time')}, ${inJson('state_timestamp')})
+          order by ${handOutOrder}
+        )
         from (${due}) as run
       ) as runs
     from ${tables.work_queue} as queue

@@ -10,7 +10,8 @@ import { scheduledTimeText } from '../sql/scheduled-time-text.js'
 
 // The statement of `changeStates` on PostgreSQL. Changes that differ in nothing but the run, as most do, are
 // one state: the text then says what entering that state means, and no more. Others travel as one JSON object
-// by the ids of their runs.
+// by the ids of their runs. Tried on PostgreSQL 18, ten runs to COMPLETED: 1.62 ms as JSON, most of it
+// planning, and 1.05 as one state; prepared 0.80 and 0.60.
 
 type Fragment = RawBuilder<unknown>
 

@@ -21,8 +21,14 @@ import {
  * SQLite has no lateral joins, and no limit that depends on another table. `json_each` stands in for both:
  * its argument may depend on the row, and its `key` numbers what it lists. So the next priority too is looked
  * up once a step, and not for each queue that is compared with it.
+ *
+ * @param columns - What to select of each run. Default: all of it.
  */
-export function poolPollOnSqlite<Row>(scope: Scope, poll: PoolPollText): RawBuilder<Row> {
+export function poolPollOnSqlite<Row>(
+  scope: Scope,
+  poll: PoolPollText,
+  columns: Fragment = selection(flowRunColumns, scope.dialect, 'run', 'run.'),
+): RawBuilder<Row> {
   const { dialect, tables } = scope
   const poolLimits = poll.ignorePoolLimits ? [] : [poolLimit(scope, poll.slots)]
   const queueLimits = [queueLimit(scope, poll.slots)]
@@ -55,7 +61,7 @@ export function poolPollOnSqlite<Row>(scope: Scope, poll: PoolPollText): RawBuil
         from walk
         cross join json_each(json_array(${nextRank})) as next
         where walk.allowed > json_array_length(walk.ids) and next.value is not null)
-    select walk.pool_id as "workPoolId", queue.id as "workQueueId", ${selection(flowRunColumns, dialect, 'run', 'run.')}
+    select walk.pool_id as "workPoolId", queue.id as "workQueueId", ${columns}
     from walk
     cross join json_each(walk.ids) as chosen
     cross join ${tables.flow_run} as run on run.id = chosen.value and chosen.key < walk.allowed

@@ -70,14 +70,18 @@ export function remember(scope: Scope, workQueueId: string, place: KnownPlace): 
   places.set(keyOf(scope, workQueueId), place)
 }
 
-/** Whether the last claim over these pools and queues met a limit. */
-export function recallPools(scope: Scope, asked: AskedPools): boolean {
-  return placesOf(scope).get(keyOf(scope, keyOfPools(asked)))?.isPoolLimited === true
+/** What the last claim over these pools and queues met: a limit of one of them, or nothing to claim. */
+export function recallPools(scope: Scope, asked: AskedPools): KnownPlace | undefined {
+  return recall(scope, keyOfPools(asked))
 }
 
-/** Keeps for the next claim over the same pools and queues whether one of them has a limit. */
-export function rememberPools(scope: Scope, asked: AskedPools, isLimited: boolean): void {
-  remember(scope, keyOfPools(asked), { ...UNLIMITED, isPoolLimited: isLimited })
+/** Keeps that for the next claim over the same pools and queues. */
+export function rememberPools(
+  scope: Scope,
+  asked: AskedPools,
+  met: Partial<Pick<KnownPlace, 'isPoolLimited' | 'foundNothing'>>,
+): void {
+  remember(scope, keyOfPools(asked), { ...UNLIMITED, ...met })
 }
 
 /** What a claim over pools asks for. */

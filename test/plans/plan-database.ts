@@ -46,6 +46,8 @@ export async function createDatabase(
   for (const statement of statements.filter((each) => !isIndex(each))) await sql.raw(statement).execute(plain)
   await withoutAutovacuum(database)
   await fill(database)
+  // An index over rows that were updated is not used while a transaction of any database is open that is older than it.
+  if (dialect === 'postgres') await sql`vacuum`.execute(plain)
   for (const statement of statements.filter(isIndex)) await sql.raw(statement).execute(plain)
   await migrate(plain, prefectIndexes)
   // Making an index counts the table's rows. A database without statistics is one that nobody has looked at yet.

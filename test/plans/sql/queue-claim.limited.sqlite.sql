@@ -35,6 +35,9 @@ select
           ),
           iif(typeof("run"."state_timestamp") = 'blob', quote("run"."state_timestamp"), "run"."state_timestamp")
         )
+        order by
+          run.next_scheduled_start_time asc nulls last,
+          run.id asc
       )
     from
       (
