@@ -54,9 +54,9 @@ const optionsSchema = z
  * the same moment passes over them, and takes fewer than there are. The limit of a queue with a tag filter is
  * kept by claims of that queue alone.
  *
- * On PostgreSQL, of the claims over the same pools and queues that meet limits outside a transaction, a
- * process has three under way at once; the others wait in the process, in their order and without a
- * connection.
+ * On PostgreSQL, of the claims over the same pools and queues that meet limits, or record polls, outside a
+ * transaction, a process has three under way at once; the others wait in the process, in their order and
+ * without a connection.
  *
  * In the caller's transaction the claim holds when that commits. Under repeatable read and serializable, a
  * claim that would count from an old snapshot fails with the driver's retryable error (40001). Outside a

@@ -1,5 +1,5 @@
-import type { DialectAdapter } from 'kysely'
 import type { Scope } from '../session.js'
+import { inSchema, perInstance } from '../sql/per-instance.js'
 
 // Claims of one limit go one after the other, in the database. Where many of a process wait there, each holds
 // a connection, and PostgreSQL's queue for a row gets slower with its length: each waiter wakes up for each
@@ -60,8 +60,9 @@ export class Line {
   }
 }
 
-// By the adapter, which an instance and its transactions share and which goes with them.
-const lines = new WeakMap<DialectAdapter, Map<string, Line>>()
+const linesOf = perInstance(() => new Map<string, Line>())
+
+type LineScope = Pick<Scope, 'db' | 'schema' | 'isTransaction'>
 
 /**
  * Runs a claim when few others of this process claim under the same limit. One in a transaction of the
@@ -69,16 +70,14 @@ const lines = new WeakMap<DialectAdapter, Map<string, Line>>()
  *
  * @param owner - The id of the pool or queue whose limit it is, or what else names what they claim of.
  */
-export async function fewAtOnce<T>({ db, isTransaction }: Scope, owner: string, claim: () => Promise<T>): Promise<T> {
-  if (isTransaction) return await claim()
-  const { adapter } = db.getExecutor()
-  let byOwner = lines.get(adapter)
-  if (byOwner === undefined) lines.set(adapter, (byOwner = new Map<string, Line>()))
-  let line = byOwner.get(owner)
-  if (line === undefined) byOwner.set(owner, (line = new Line(AT_ONCE, LONGEST_WAIT)))
+export async function fewAtOnce<T>(scope: LineScope, owner: string, claim: () => Promise<T>): Promise<T> {
+  if (scope.isTransaction) return await claim()
+  const [lines, key] = [linesOf(scope), inSchema(scope, owner)]
+  let line = lines.get(key)
+  if (line === undefined) lines.set(key, (line = new Line(AT_ONCE, LONGEST_WAIT)))
   try {
     return await line.pass(claim)
   } finally {
-    if (line.isEmpty) byOwner.delete(owner)
+    if (line.isEmpty) lines.delete(key)
   }
 }

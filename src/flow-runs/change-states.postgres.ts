@@ -4,7 +4,7 @@ import type { Scope } from '../session.js'
 import type { Parameter } from '../sql/cached-statement.js'
 import { momentAfter, momentAfterHistory, timeOfWriting } from '../sql/clock.js'
 import { endBefore, enterState, nextStart, WAITING } from '../sql/enter-state-in-sql.js'
-import { and, type Condition, isOneOf } from '../sql/lists.js'
+import { and, type Condition, isInIdList, isOneOf } from '../sql/lists.js'
 import { idWithHead } from '../sql/new-ids.js'
 import { scheduledTimeText } from '../sql/scheduled-time-text.js'
 
@@ -166,7 +166,7 @@ function stateDetails(type: StateType | undefined): Fragment {
 function lockedRuns({ tables }: Scope, parameter: Parameter): Fragment {
   return sql`locked as materialized (
       select run.id, run.state_id, run.state_type from ${tables.flow_run} as run
-      where run.id = any(${idArray(parameter)})
+      where ${isOneOfThem(parameter)}
       order by run.id
       for update skip locked
     ),`
@@ -187,12 +187,12 @@ function unchangedRuns(parameter: Parameter): Fragment {
 
 function whichRuns(parameter: Parameter, { isOne, isLocking }: StateChangeShape): Condition {
   if (isOne) return sql`run.id = cast(${parameter('ids')} as uuid)`
-  if (!isLocking) return sql`run.id = any(${idArray(parameter)})`
+  if (!isLocking) return isOneOfThem(parameter)
   return sql`run.id = any(cast((${allLocked(parameter, sql`array_agg(locked.id)`)}) as uuid[]))`
 }
 
-function idArray(parameter: Parameter): Fragment {
-  return sql`cast((select cast(cast(${parameter('ids')} as text) as uuid[])) as uuid[])`
+function isOneOfThem(parameter: Parameter): Condition {
+  return isInIdList('run.id', { value: parameter('ids'), size: 'many' }, 'postgres')
 }
 
 function isAsExpected(parameter: Parameter, { isOne, byId, byType }: StateChangeShape): Condition {

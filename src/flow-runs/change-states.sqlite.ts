@@ -5,6 +5,7 @@ import type { Scope } from '../session.js'
 import type { Parameter } from '../sql/cached-statement.js'
 import { justAfter, normalized } from '../sql/clock.js'
 import { endBefore, enterState, nextStart, WAITING } from '../sql/enter-state-in-sql.js'
+import type { StateChangeShape } from './change-states.postgres.js'
 import { and, type Condition } from '../sql/lists.js'
 
 // The statements of `changeStates` on SQLite. All changes travel as one JSON object, by the ids of their
@@ -13,19 +14,14 @@ import { and, type Condition } from '../sql/lists.js'
 
 type Fragment = RawBuilder<unknown>
 
-/** What the text depends on. */
-interface StateChangeShape {
-  /** A change may say which state it expects. */
-  readonly byId: boolean
-  /** `types` has the types that are expected. */
-  readonly byType: boolean
-}
+/** What the text depends on: what is expected of the runs. */
+type ExpectationShape = Pick<StateChangeShape, 'byId' | 'byType'>
 
 /**
  * Inserts the states that runs are about to enter, if they are as expected. They go first, since a
  * run's refers to them.
  */
-export function insertOnSqlite(scope: Scope, parameter: Parameter, shape: StateChangeShape): RawBuilder<object> {
+export function insertOnSqlite(scope: Scope, parameter: Parameter, shape: ExpectationShape): RawBuilder<object> {
   const { dialect, tables } = scope
   const history = sql`(
     select max(state.timestamp) from ${tables.flow_run_state} as state where state.flow_run_id = run.id)`
@@ -63,7 +59,7 @@ export function enterOnSqlite({ dialect, tables }: Scope, parameter: Parameter):
     returning ${selection(flowRunColumns, dialect, 'flow_run')}`
 }
 
-function isAsExpected(parameter: Parameter, { byId, byType }: StateChangeShape): Condition {
+function isAsExpected(parameter: Parameter, { byId, byType }: ExpectationShape): Condition {
   const expected = sql`json_extract(given.value, '$.expected')`
   return and([
     ...(byId ? [sql<SqlBool>`(${expected} is null or run.state_id = ${expected})`] : []),

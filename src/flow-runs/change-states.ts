@@ -10,7 +10,7 @@ import { type Scope, transact } from '../session.js'
 import { runStatement } from '../sql/cached-statement.js'
 import { encodeIdList, hasAnyId, inOrder } from '../sql/lists.js'
 import type { FoundState } from './read-states-of-runs.js'
-import { enterOnPostgres } from './change-states.postgres.js'
+import { enterOnPostgres, type StateChangeShape } from './change-states.postgres.js'
 import { enterOnSqlite, insertOnSqlite } from './change-states.sqlite.js'
 
 /** How many changes one statement makes at most, so that no message is too long for the database. */
@@ -74,8 +74,7 @@ async function changeOnPostgres(
   const shape = {
     isOne,
     isLocking: lock && !isOne,
-    byId: changes.some(({ expectedStateId }) => expectedStateId !== undefined),
-    byType: expectedStateTypes !== undefined,
+    ...expectationShape(changes, expectedStateTypes),
     type: state?.type,
     isDueAnew: state !== undefined && isDueAnew(state),
   }
@@ -110,10 +109,7 @@ async function changeOnSqlite(
   { now, expectedStateTypes }: StateChangeOptions,
 ): Promise<ChangedStates> {
   const ids = changes.map(({ id }) => id)
-  const shape = {
-    byId: changes.some(({ expectedStateId }) => expectedStateId !== undefined),
-    byType: expectedStateTypes !== undefined,
-  }
+  const shape = expectationShape(changes, expectedStateTypes)
   const values = { types: JSON.stringify(expectedStateTypes), changes: encodeChanges(scope, changes, now) }
   await checkReadable(scope, ids)
   const name = `state-change-states ${JSON.stringify(shape)}`
@@ -153,6 +149,16 @@ async function checkReadable({ db, dialect, tables }: Scope, ids: readonly strin
   `.execute(db)
   for (const { id, ...times } of rows) {
     for (const [column, time] of Object.entries(times)) decodeAt(decodeTime, time, 'flow_run', id, column)
+  }
+}
+
+function expectationShape(
+  changes: readonly StateChange[],
+  expectedStateTypes: readonly StateType[] | undefined,
+): Pick<StateChangeShape, 'byId' | 'byType'> {
+  return {
+    byId: changes.some(({ expectedStateId }) => expectedStateId !== undefined),
+    byType: expectedStateTypes !== undefined,
   }
 }
 

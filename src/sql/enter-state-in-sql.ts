@@ -57,7 +57,7 @@ export function enterState(
         start,
       ),
     ],
-    ['end_time', ofType(type, [[TERMINAL_STATES, sql`coalesce(${endedAt}, ${at})`]], NO_TIME)],
+    ['end_time', ofType(type, [[TERMINAL_STATES, sql`coalesce(${endedAt}, ${at})`]])],
     ['total_run_time', totalRunTime(run, at, dialect)],
   ]
   return columns.filter(([, value]) => value !== count && value !== due && value !== start)
@@ -66,15 +66,15 @@ export function enterState(
 // With a type, since PostgreSQL takes a bare null in a sub-select for text.
 const NO_TIME = sql`cast(null as timestamptz)`
 
-/** What is meant for the type that is entered: decided now, if that is known. */
+/** What is meant for the type that is entered, else no time: decided now, if the type is known. */
 function ofType(
   type: StateType | undefined,
   cases: readonly (readonly [types: readonly StateType[], value: Fragment])[],
-  otherwise: Fragment,
+  otherwise?: Fragment,
 ): Fragment {
-  if (type !== undefined) return cases.find(([types]) => types.includes(type))?.[1] ?? otherwise
+  if (type !== undefined) return cases.find(([types]) => types.includes(type))?.[1] ?? otherwise ?? NO_TIME
   const whens = cases.map(([types, value]) => sql`when ${isOneOf('entered.type', types)} then ${value}`)
-  return sql`case ${sql.join(whens, sql` `)} ${otherwise === NO_TIME ? sql`` : sql`else ${otherwise}`} end`
+  return sql`case ${sql.join(whens, sql` `)} ${otherwise === undefined ? sql`` : sql`else ${otherwise}`} end`
 }
 
 /** When the run ended, if it has: what another state left as its end is none. */

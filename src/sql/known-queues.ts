@@ -1,7 +1,8 @@
-import { type DialectAdapter, type RawBuilder, sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import { decodeStored } from '../model/columns.js'
 import { type WorkQueue, workQueueColumns } from '../model/work-queue.js'
 import type { Scope } from '../session.js'
+import { inSchema, perInstance } from './per-instance.js'
 import { takesNames } from './runs.js'
 
 /** What matters of a queue and its pool to polls and claims. */
@@ -51,23 +52,22 @@ export function isOpenToAll({ isQueueLimited, isPoolLimited, hasFilter }: Place)
 
 // The statements of polls and claims depend on what the queue and its pool are, and to ask first would cost a
 // round trip each time. So the last answer is remembered: never trusted, since each statement finds out
-// itself, and one trip dearer when it is wrong. By the adapter, which an instance and its transactions share
-// and which goes with them.
-const known = new WeakMap<DialectAdapter, Map<string, KnownPlace>>()
+// itself, and one trip dearer when it is wrong.
+const placesOf = perInstance(() => new Map<string, KnownPlace>())
 
 /** Begun anew at this size, which takes some megabytes. */
 const MOST_PLACES = 10_000
 
 /** What the last poll or claim of the queue met. */
 export function recall(scope: Scope, workQueueId: string): KnownPlace | undefined {
-  return placesOf(scope).get(keyOf(scope, workQueueId))
+  return placesOf(scope).get(inSchema(scope, workQueueId))
 }
 
 /** Keeps what was met for the next time. */
 export function remember(scope: Scope, workQueueId: string, place: KnownPlace): void {
   const places = placesOf(scope)
   if (places.size >= MOST_PLACES) places.clear()
-  places.set(keyOf(scope, workQueueId), place)
+  places.set(inSchema(scope, workQueueId), place)
 }
 
 /** What the last claim over these pools and queues met: a limit of one of them, or nothing to claim. */
@@ -93,17 +93,6 @@ interface AskedPools {
 /** Names what is asked. Of long lists, the first ids stand for all: it is a hint. */
 export function keyOfPools({ workPoolIds, workQueueIds }: AskedPools): string {
   return [workPoolIds, workQueueIds].map((ids) => ids?.slice(0, 10).join() ?? 'all').join(' ')
-}
-
-function placesOf({ db }: Scope): Map<string, KnownPlace> {
-  const { adapter } = db.getExecutor()
-  let places = known.get(adapter)
-  if (places === undefined) known.set(adapter, (places = new Map()))
-  return places
-}
-
-function keyOf({ schema }: Scope, workQueueId: string): string {
-  return schema === undefined ? workQueueId : `${schema} ${workQueueId}`
 }
 
 /**

@@ -1,7 +1,8 @@
-import { type DialectAdapter, sql } from 'kysely'
+import { sql } from 'kysely'
 import { MissingTableError } from '../errors.js'
 import type { AllTables, WorkQueueTables } from '../model/tables.js'
 import { type Scope, takeWriteLock } from '../session.js'
+import { inSchema, perInstance } from './per-instance.js'
 
 /** The tables that a database may lack, each with the migration that makes it. */
 const MIGRATIONS: Readonly<Record<OptionalTable, string>> = {
@@ -13,9 +14,9 @@ const MIGRATIONS: Readonly<Record<OptionalTable, string>> = {
 export type OptionalTable = Exclude<keyof AllTables, keyof WorkQueueTables>
 
 // A statement that names a missing table aborts the caller's transaction on PostgreSQL, so it is asked
-// before. What was seen once is not asked for again: by the adapter, which an instance and its transactions
-// share and which goes with them. A table that is dropped since makes the driver's own error.
-const seen = new WeakMap<DialectAdapter, Set<string>>()
+// before. What was seen once is not asked for again. A table that is dropped since makes the driver's own
+// error.
+const seenOf = perInstance(() => new Set<string>())
 
 /** For a host with a schema for each of its tenants: begun anew at this size. */
 const MOST_SEEN = 10_000
@@ -25,11 +26,8 @@ type Purpose = 'read' | 'write'
 
 /** Whether the table is there. */
 export async function hasTable(scope: Scope, table: OptionalTable, purpose: Purpose): Promise<boolean> {
-  const { db, schema } = scope
-  const { adapter } = db.getExecutor()
-  let tables = seen.get(adapter)
-  if (tables === undefined) seen.set(adapter, (tables = new Set()))
-  const key = schema === undefined ? table : `${schema} ${table}`
+  const tables = seenOf(scope)
+  const key = inSchema(scope, table)
   if (tables.has(key)) return true
   if (purpose === 'write' && scope.dialect === 'sqlite' && scope.isTransaction) await takeWriteLock(scope)
   const isThere = await askFor(scope, table)

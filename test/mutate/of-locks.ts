@@ -200,7 +200,7 @@ export const ofLocks: readonly Mutation[] = [
   },
   {
     file: 'src/claims/few-at-once.ts',
-    find: 'if (isTransaction) return await claim()',
+    find: 'if (scope.isTransaction) return await claim()',
     replace: '',
     fails: 'test/concurrency/claims-in-line.test.ts > of the pool',
   },

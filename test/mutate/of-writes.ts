@@ -123,7 +123,7 @@ export const ofWrites: readonly Mutation[] = [
   },
   {
     file: 'src/sql/enter-state-in-sql.ts',
-    find: 'if (type !== undefined) return cases.find(([types]) => types.includes(type))?.[1] ?? otherwise',
+    find: 'if (type !== undefined) return cases.find(([types]) => types.includes(type))?.[1] ?? otherwise ?? NO_TIME',
     replace: 'if (type !== undefined) return cases[0]?.[1] ?? otherwise',
     fails: 'test/contract/enter-state-in-sql.test.ts > on PostgreSQL > of many runs alike',
   },

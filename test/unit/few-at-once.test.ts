@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { Line } from '../../src/claims/few-at-once.js'
+import { fewAtOnce, Line } from '../../src/claims/few-at-once.js'
 
 // A line of two: what is under way ends when the test says so.
 
@@ -90,3 +90,20 @@ test('one that has waited for a second does not wait for those before it', async
   expect(line.isEmpty).toBe(true)
   expect(vi.getTimerCount()).toBe(0)
 })
+
+test('tenants, whose schemas are different, do not wait for each other', async () => {
+  const db = { getExecutor: () => ({ adapter: sharedAdapter }) } as never
+  const started: string[] = []
+  const never = new Promise<void>(() => {})
+  const claim = (schema: string) =>
+    void fewAtOnce({ db, schema, isTransaction: false }, 'all', async () => {
+      started.push(schema)
+      await never
+    })
+  for (let n = 0; n < 5; n++) claim('one')
+  claim('another')
+  await setImmediate()
+  expect(started).toEqual(['one', 'one', 'one', 'another'])
+})
+
+const sharedAdapter = {}
