@@ -1,6 +1,6 @@
-import { setTimeout } from 'node:timers/promises'
 import {
   claimRunsInWorkQueue,
+  type FlowRun,
   readFlowRuns,
   readLeases,
   releaseExpiredLeases,
@@ -11,108 +11,92 @@ import { expect, test } from 'vitest'
 import { postgres } from '../support/databases.js'
 import { describeOnDatabases } from '../support/describe-databases.js'
 import { testId } from '../support/factory.js'
+import { haltAtRuns } from './gated-runs.js'
 
-// A release reads what has expired, locks it, and reads it once more. What others do between its snapshot and its locks is in the middle of
-// a statement, where nothing can be stepped: so both are long, and begin some milliseconds apart, more and more of them.
+// A release reads what has expired, locks it, and reads it once more. Here the release is halted in the middle of its first statement,
+// between its snapshot and its locks, while others do their work.
 
-const LENGTH = 400
-const ROUNDS = 12
-const runs = Array.from({ length: LENGTH }, (_, n) => testId(n + 1, 3))
-const claims = Array.from({ length: LENGTH }, (_, n) => testId(n + 1, 4))
+const numbers = [1, 2, 3, 4]
+const runs = numbers.map((n) => testId(n, 3))
+const claims = numbers.map((n) => testId(n, 4))
 const long = new Date('2020-01-01T00:00:00Z')
 const expired = new Date('2021-01-01T00:00:00Z')
 
+const idsOf = (list: readonly FlowRun[]): string[] => list.map(({ id }) => id)
+
 describeOnDatabases(
-  'a release, at the same time as',
+  'a release that has seen expired leases, and not locked them yet,',
   (t) => {
     /** Runs that are PENDING, each with a lease of `w-1` that has expired. */
     const arrange = async (): Promise<string> => {
       const work_queue_id = await t.make.queue()
-      await t.make.runs(
-        runs.map((id, n) => ({
-          id,
-          work_queue_id,
-          state_id: claims[n] ?? '',
-          state_type: 'PENDING',
-          state_timestamp: long,
-          next_scheduled_start_time: long,
-        })),
-      )
-      const states = runs.map((flow_run_id, n) => ({
-        id: claims[n] ?? '',
-        flow_run_id,
-        type: 'PENDING',
-        name: 'Pending',
-      }))
+      const common = { state_timestamp: long, next_scheduled_start_time: long, work_queue_id, state_type: 'PENDING' }
+      await t.make.runs(runs.map((id, n) => ({ id, state_id: claims[n] ?? '', ...common })))
       await t.make.rows(
         'flow_run_state',
-        states.map((state) => ({ ...state, timestamp: long })),
+        runs.map((flow_run_id, n) => ({
+          id: claims[n] ?? '',
+          flow_run_id,
+          type: 'PENDING',
+          name: 'Pending',
+          timestamp: long,
+        })),
       )
       for (const [n, flow_run_id] of runs.entries()) {
         await t.make.lease({ flow_run_id, state_id: claims[n] ?? '', acquired_at: long, expires_at: expired })
       }
       return work_queue_id
     }
-    const clear = async (): Promise<void> => {
-      await t.database.plain.deleteFrom('flow_run').execute()
-    }
-    /** Makes both calls, the second some milliseconds later. */
-    const both = async <A, B>(one: () => Promise<A>, other: () => Promise<B>, delay: number): Promise<[A, B]> =>
-      await Promise.all([one(), setTimeout(delay).then(other)])
+    const giveBack = async (ids: readonly string[]) =>
+      await setFlowRunStates(
+        t.db,
+        ids.map((id) => ({ id, type: 'SCHEDULED' })),
+      )
 
-    test('a renewal: each run is held or released, never both', { timeout: 120_000 }, async () => {
-      const [a, b] = [t.database.connect(), t.database.connect()]
-      let [held, released] = [0, 0]
-      for (let round = 0; round < ROUNDS; round++) {
-        await arrange()
-        const delay = (round % 6) * 2
-        const release = () => releaseExpiredLeases(a, { limit: LENGTH })
-        const renew = () => renewLeases(b, 'w-1')
-        const [ofRelease, ofRenewal] =
-          round % 2 === 0 ? await both(release, renew, delay) : (await both(renew, release, delay)).toReversed()
-        const given = (ofRelease as Awaited<ReturnType<typeof release>>).map(({ id }) => id).toSorted()
-        const kept = (ofRenewal as Awaited<ReturnType<typeof renew>>).held
-        expect([...given, ...kept].toSorted()).toEqual(runs)
-        expect((await readLeases(t.db)).map(({ flowRunId }) => flowRunId)).toEqual(kept)
-        held += kept.length
-        released += given.length
-        await clear()
-      }
-      expect(held).toBeGreaterThan(0)
-      expect(released).toBeGreaterThan(0)
+    test('leaves alone what is renewed meanwhile, and releases the rest', async () => {
+      await arrange()
+      const [released, renewed] = await haltAtRuns(
+        t.database,
+        async (db) => await releaseExpiredLeases(db),
+        async () => await renewLeases(t.db, 'w-1', { flowRunIds: runs.slice(0, 3) }),
+      )
+      expect(renewed).toEqual({ held: runs.slice(0, 3), cancelling: [], lost: [] })
+      expect(idsOf(released)).toEqual(runs.slice(3))
+      expect((await readLeases(t.db)).map(({ flowRunId }) => flowRunId)).toEqual(runs.slice(0, 3))
     })
 
-    test('runs that wait and are claimed anew: those are no more the holder’s', { timeout: 120_000 }, async () => {
-      const [a, b] = [t.database.connect(), t.database.connect()]
-      for (let round = 0; round < ROUNDS; round++) {
-        const queue = await arrange()
-        const anew = async (): Promise<void> => {
-          for (let from = 0; from < LENGTH; from += 40) {
-            const changes = runs
-              .slice(from, from + 40)
-              .map((id, n) => ({ id, expectedStateId: claims[from + n] ?? '' }))
-            await setFlowRunStates(
-              b,
-              changes.map((change) => ({ ...change, type: 'SCHEDULED' })),
-            )
-            await claimRunsInWorkQueue(b, queue)
-          }
-        }
-        await both(() => releaseExpiredLeases(a, { limit: LENGTH }), anew, (round % 4) * 2)
-        const states = await t.database.plain
-          .selectFrom('flow_run_state')
-          .select(['id', 'flow_run_id', 'message'])
-          .orderBy('flow_run_id')
-          .orderBy('timestamp')
-          .execute()
-        for (const [n, { flow_run_id, message }] of states.entries()) {
-          if (message === null) continue
-          // What was released was in the very state of the lease's claim.
-          expect(states[n - 1]?.id).toBe(claims[runs.indexOf(flow_run_id)])
-        }
-        expect((await readFlowRuns(t.db, { filter: { stateType: { any: ['PENDING'] } } })).length).toBeGreaterThan(0)
-        await clear()
-      }
+    test('leaves alone what is given back and claimed anew meanwhile, for another holder or for none', async () => {
+      const queue = await arrange()
+      const [released, claimed] = await haltAtRuns(
+        t.database,
+        async (db) => await releaseExpiredLeases(db),
+        async () => {
+          await giveBack(runs.slice(0, 3))
+          const ofNone = await claimRunsInWorkQueue(t.db, queue, { limit: 2, holder: undefined })
+          const ofAnother = await claimRunsInWorkQueue(t.db, queue, { limit: 1, holder: 'w-2' })
+          return [...ofNone.runs, ...ofAnother.runs]
+        },
+      )
+      expect(idsOf(claimed)).toEqual(runs.slice(0, 3))
+      expect(idsOf(released)).toEqual(runs.slice(3))
+      const now = await readFlowRuns(t.db, { filter: { stateType: { any: ['PENDING'] } } })
+      expect(now.map(({ id, stateId }) => [id, stateId])).toEqual(claimed.map(({ id, stateId }) => [id, stateId]))
+      expect((await readLeases(t.db)).map(({ flowRunId, holder }) => [flowRunId, holder])).toEqual([[runs[2], 'w-2']])
+    })
+
+    test('leaves alone what ends meanwhile', async () => {
+      await arrange()
+      const [released] = await haltAtRuns(
+        t.database,
+        async (db) => await releaseExpiredLeases(db, { runningTo: 'SCHEDULED' }),
+        async () =>
+          await setFlowRunStates(
+            t.db,
+            runs.slice(1).map((id) => ({ id, type: 'COMPLETED' })),
+          ),
+      )
+      expect(idsOf(released)).toEqual(runs.slice(0, 1))
+      expect(idsOf(await readFlowRuns(t.db, { filter: { stateType: { any: ['COMPLETED'] } } }))).toEqual(runs.slice(1))
     })
   },
   [postgres],

@@ -5,7 +5,7 @@ const read = 'test/contract/leases/read-leases.test.ts > on SQLite in memory >'
 const renewed = 'test/contract/leases/renew-leases.test.ts > on PostgreSQL >'
 const released = 'test/contract/leases/release-expired-leases.test.ts > on SQLite in memory >'
 const counted = 'test/contract/leases/max-releases.test.ts > on SQLite in memory >'
-const raced = 'test/concurrency/renewals-beside-releases.test.ts >'
+const halted = 'test/concurrency/renewals-beside-releases.test.ts > on PostgreSQL >'
 
 /** Who holds what, until when, and what becomes of it. */
 export const ofLeases: readonly Mutation[] = [
@@ -56,13 +56,13 @@ export const ofLeases: readonly Mutation[] = [
     file: 'src/leases/expired-leases.ts',
     find: 'where met.holds and ${hasExpired}',
     replace: 'where met.holds',
-    fails: `${raced} a renewal: each run is held or released`,
+    fails: `${halted} leaves alone what is renewed meanwhile`,
   },
   {
     file: 'src/leases/expired-leases.ts',
     find: "where ${hasAnyId('lease.flow_run_id', ids, dialect)} and ${leaseHolds(scope)}",
     replace: "where ${hasAnyId('lease.flow_run_id', ids, dialect)}",
-    fails: `${raced} runs that wait and are claimed anew`,
+    fails: `${halted} leaves alone what is given back and claimed anew`,
   },
   {
     file: 'src/leases/expired-leases.ts',
