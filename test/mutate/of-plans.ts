@@ -12,7 +12,8 @@ export const ofPlans: readonly Mutation[] = [
     file: 'src/claims/pool-claim.postgres.ts',
     find: '${isLimited} ${ORDER_OF_QUEUES} limit 1',
     replace: '${isLimited}',
-    fails: 'test/plans/queues-of-other-pools.test.ts > statistics fresh > claimScheduledFlowRuns of a small pool',
+    fails:
+      'test/plans/queues-of-other-pools.test.ts > statistics fresh > claimScheduledFlowRuns, with another, of a small pool',
   },
   {
     file: 'src/model/migrations/indexes-2026-11-25.ts',

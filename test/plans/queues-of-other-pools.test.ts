@@ -29,14 +29,17 @@ const OTHERS = 20_000
 /** How many pages a statement may touch. All queues together are over five times as many. */
 const PAGES = 150
 
-const [pool, queue, run] = [testId(1, 60), testId(2, 60), testId(3, 60)]
+const [pool, queue, run, empty] = [testId(1, 60), testId(2, 60), testId(3, 60), testId(4, 60)]
 const workPoolIds = [pool]
+const several = [pool, empty]
 
 const calls: Record<string, (db: Db) => Promise<unknown>> = {
   getScheduledFlowRuns: (db) => getScheduledFlowRuns(db, { workPoolIds, ...due }),
   'getScheduledFlowRuns of queues': (db) => getScheduledFlowRuns(db, { workQueueIds: [queue], ...due }),
+  'getScheduledFlowRuns, with another,': (db) => getScheduledFlowRuns(db, { workPoolIds: several, ...due }),
   getRunsInWorkQueue: (db) => getRunsInWorkQueue(db, queue, due),
   claimScheduledFlowRuns: (db) => claimScheduledFlowRuns(db, { workPoolIds, ...due }),
+  'claimScheduledFlowRuns, with another,': (db) => claimScheduledFlowRuns(db, { workPoolIds: several, ...due }),
   'claimScheduledFlowRuns that records polls': (db) =>
     claimScheduledFlowRuns(db, { workPoolIds, ...due, recordPolls: true }),
   claimRunsInWorkQueue: (db) => claimRunsInWorkQueue(db, queue, due),
@@ -98,6 +101,7 @@ async function seed(database: PlanDatabase): Promise<void> {
     )
   }
   await make.pool({ id: pool, name: 'small', concurrency_limit: 100 })
+  await make.pool({ id: empty, name: 'smaller' })
   await make.queue({ id: queue, name: 'small queue', work_pool_id: pool, priority: 2, concurrency_limit: 10 })
   const time = new Date('2030-01-01T00:00:00.000Z')
   const waiting = { work_queue_id: queue, next_scheduled_start_time: time, state_timestamp: time }
