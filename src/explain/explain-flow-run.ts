@@ -9,7 +9,7 @@ import * as z from 'zod'
 import { check, idSchema, type NowOption, nowShape } from '../model/checks.js'
 import { readClock } from '../sql/clock.js'
 import { hasStartTime } from '../sql/runs.js'
-import type { FlowRun } from '../model/flow-run.js'
+import { type FlowRun, isRetriedInProcess } from '../model/flow-run.js'
 import { encodeTime } from '../model/values.js'
 import { open, type RequiredTables, type Scope, type Session } from '../session.js'
 import { findWorkQueueByName } from '../work-queues/read-work-queue-by-name.js'
@@ -88,7 +88,7 @@ async function judge(scope: Scope, run: FlowRun, now: Date, by: ExplainedBy): Pr
     ...run,
     ...(await readStartTime(scope, run, now)),
     ...(await readLeaseOf(scope, run)),
-    isRetriedInProcess: run.empiricalPolicy['retry_type'] === 'in_process',
+    isRetriedInProcess: isRetriedInProcess(run),
   }
   const workQueueId = await queueOf(scope, run)
   const place = workQueueId === undefined ? undefined : await readPlace(scope, workQueueId, explained, now, by)

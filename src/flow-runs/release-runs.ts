@@ -1,10 +1,11 @@
 import { type RawBuilder, sql } from 'kysely'
-import type { FlowRun } from '../model/flow-run.js'
+import { type FlowRun, isRetriedInProcess } from '../model/flow-run.js'
 import { decodeInteger } from '../model/values.js'
 import { RELEASED, type ReleaseRule, stateAfterRelease } from '../rules/state-after-release.js'
 import type { Scope } from '../session.js'
 import { hasAnyId } from '../sql/lists.js'
 import { changeAllStates, type StateChange } from './change-states.js'
+import { rescheduleRetries } from './reschedule-retries.js'
 
 /** A locked run that is to be released, and what has become of its claim. */
 export interface ClaimedRun {
@@ -16,7 +17,7 @@ export interface ClaimedRun {
 /**
  * Frees the slots of locked runs, in place of whoever has claimed them, and returns the runs as they now are,
  * in their order. One that becomes SCHEDULED keeps its start time; one of which Prefect forgot that gets the
- * expected one.
+ * expected one. It is no longer retried inside the process that ran it, as that is gone.
  */
 export async function releaseRuns(
   scope: Scope,
@@ -35,6 +36,10 @@ export async function releaseRuns(
     const message = `${RELEASED}${why}.`
     return { id, type, message, ...(isForgotten && { scheduledTime: run.expectedStartTime }) }
   })
+  const isGivenBack = ({ run }: ClaimedRun, n: number): boolean =>
+    changes[n]?.type === 'SCHEDULED' && isRetriedInProcess(run)
+  const retried = claimed.filter(isGivenBack).map(({ run }) => run.id)
+  if (retried.length > 0) await rescheduleRetries(scope, retried)
   return await changeAllStates(scope, changes, { now })
 }
 

@@ -1,14 +1,13 @@
-import { sql } from 'kysely'
 import * as z from 'zod'
 import { FlowRunStateConflictError } from '../errors.js'
 import { check, idSchema, nowShape, type NowOption, timeSchema } from '../model/checks.js'
 import type { FlowRun } from '../model/flow-run.js'
 import { isTerminal } from '../rules/states.js'
-import { open, type RequiredTables, type Scope, type Session } from '../session.js'
+import { open, type RequiredTables, type Session } from '../session.js'
 import { readClock } from '../sql/clock.js'
-import { isNotRetriedInProcess } from '../sql/runs.js'
 import { atomically } from './change-states.js'
 import { lockStateOfRun } from './read-states-of-runs.js'
+import { rescheduleRetries } from './reschedule-retries.js'
 import { changeState } from './set-flow-run-state.js'
 
 /** How a run is retried. */
@@ -47,21 +46,10 @@ export async function retryFlowRun<DB extends RequiredTables>(
     atomically(scope, async (inside) => {
       const { stateId, stateType } = await lockStateOfRun(inside, flowRunId)
       if (!isTerminal(stateType)) throw new FlowRunStateConflictError(flowRunId, null, stateId, stateType)
-      await rescheduleRetries(inside, flowRunId)
+      await rescheduleRetries(inside, [flowRunId])
       const dueAt = scheduledTime ?? (await readClock(inside, now))
       const state = { type: 'SCHEDULED', name: 'AwaitingRetry', scheduledTime: dueAt } as const
       return await changeState(inside, { id: flowRunId, ...state }, { now })
     }),
   )
-}
-
-async function rescheduleRetries({ db, dialect, tables }: Scope, id: string): Promise<void> {
-  const policy =
-    dialect === 'postgres'
-      ? sql`jsonb_set(run.empirical_policy, '{retry_type}', '"reschedule"')`
-      : sql`json_set(run.empirical_policy, '$.retry_type', 'reschedule')`
-  await sql`
-    update ${tables.flow_run} as run set empirical_policy = ${policy}
-    where run.id = ${id} and not (${isNotRetriedInProcess(dialect)})
-  `.execute(db)
 }

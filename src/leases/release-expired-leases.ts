@@ -33,7 +33,8 @@ const optionsSchema = z.strictObject({
  * Frees the slots of runs whose holder has let its lease expire: a PENDING run becomes SCHEDULED again, with
  * the start time that it had, a RUNNING one `runningTo`, a CANCELLING one CANCELLED, each with its row in
  * `flow_run_state`. A run without a lease, and one whose lease was renewed, or that ended or was claimed
- * anew, is left alone. Void leases that have expired are dropped.
+ * anew, is left alone. Void leases that have expired are dropped. A run that becomes SCHEDULED is no longer
+ * retried inside the process that ran it (`retry_type`: `in_process`), and so handed out by its pool too.
  *
  * A host calls it on a timer, again at once when it returns as many runs as `limit`. Several servers may:
  * each run is released once, and on PostgreSQL they do not wait for each other. A holder that was only slow

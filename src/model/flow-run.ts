@@ -130,6 +130,11 @@ export const flowRunColumns: Columns<FlowRun, FlowRunTable> = {
   autoScheduled: boolean('auto_scheduled'),
 }
 
+/** Whether the run is retried inside the process that ran it; polls of a pool then leave it out. */
+export function isRetriedInProcess({ empiricalPolicy }: FlowRun): boolean {
+  return empiricalPolicy['retry_type'] === 'in_process'
+}
+
 /** Source: `KeyValueLabels` of Prefect's `types`. */
 const labelsSchema = jsonObjectOf(
   {},

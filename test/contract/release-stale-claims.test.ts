@@ -126,6 +126,18 @@ describeOnDatabases('releaseStaleClaims', (t) => {
     expect(released.map((run) => run.nextScheduledStartTime)).toEqual([at(-600), null])
   })
 
+  test('what was to be retried inside the process that is gone is handed out by its pool', async () => {
+    const work_queue_id = await t.make.queue()
+    const policies = [{ retry_type: 'in_process', retries: 3, pause_keys: ['é'] }, { retries: 3 }, {}]
+    await t.make.runs(policies.map((empirical_policy, n) => pending(n - 9, { work_queue_id, empirical_policy })))
+    const released = await releaseStaleClaims(t.db, { pendingBefore: now, now })
+    const reschedule = { ...policies[0], retry_type: 'reschedule' }
+    expect(released.map((run) => run.empiricalPolicy)).toEqual([reschedule, policies[1], policies[2]])
+    expect(await readFlowRun(t.db, released[0]?.id ?? '')).toEqual(released[0])
+    const claimed = await claimScheduledFlowRuns(t.db, { workQueueIds: [work_queue_id], now })
+    expect(claimed.map(({ flowRun }) => flowRun.id).toSorted()).toEqual(released.map((run) => run.id).toSorted())
+  })
+
   test('runs of paused queues and pools are released too', async () => {
     const work_pool_id = await t.make.pool({ is_paused: true, concurrency_limit: 0 })
     const queue = await t.make.queue({ work_pool_id, is_paused: true, concurrency_limit: 0 })

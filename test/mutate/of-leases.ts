@@ -85,6 +85,18 @@ export const ofLeases: readonly Mutation[] = [
     fails: `${counted} both ways count, and a run that has run since begins anew`,
   },
   {
+    file: 'src/flow-runs/release-runs.ts',
+    find: 'if (retried.length > 0)',
+    replace: 'if (retried.length > 9)',
+    fails: `${released} a RUNNING run that was retried inside its process`,
+  },
+  {
+    file: 'src/flow-runs/release-runs.ts',
+    find: "changes[n]?.type === 'SCHEDULED' && ",
+    replace: '',
+    fails: `${released} a RUNNING run that was retried inside its process`,
+  },
+  {
     file: 'src/rules/judge-flow-run.ts',
     find: 'lease.expiresAt > now',
     replace: 'lease.expiresAt >= now',

@@ -4,6 +4,7 @@ import {
   claimRunsInWorkQueue,
   type FlowRun,
   FlowRunStateConflictError,
+  getScheduledFlowRuns,
   readFlowRun,
   readLeases,
   releaseExpiredLeases,
@@ -103,6 +104,26 @@ describeOnDatabases('releaseExpiredLeases', (t) => {
       endTime: null,
     })
     expect((await claim(queue, 'w-2', 61)).map(({ id }) => id)).toEqual([run?.id])
+  })
+
+  test('a RUNNING run that was retried inside its process is handed out by its pool again; one that ends keeps its policy', async () => {
+    const queue = await queueOf(0)
+    const policy = { retry_type: 'in_process', retries: 3 }
+    const row = { work_queue_id: queue, state_timestamp: at(-99), next_scheduled_start_time: at(-60) }
+    await t.make.runs([1, 2].map(() => ({ ...row, empirical_policy: policy })))
+    const [first] = await claim(queue, 'w-1', 0, 1)
+    await enter(first, 'RUNNING', 1)
+    const [given] = await releaseExpiredLeases(t.db, { runningTo: 'SCHEDULED', now: at(60) })
+    expect(given?.empiricalPolicy).toEqual({ ...policy, retry_type: 'reschedule' })
+    const polled = await getScheduledFlowRuns(t.db, { workQueueIds: [queue] })
+    expect(polled.map(({ flowRun }) => flowRun)).toEqual([given])
+    const [again, second] = await claim(queue, 'w-2', 61)
+    for (const run of [again, second]) await enter(run, 'RUNNING', 62)
+    const crashed = await releaseExpiredLeases(t.db, { now: at(200) })
+    expect(crashed.map((run) => [run.stateType, run.empiricalPolicy])).toEqual([
+      ['CRASHED', given?.empiricalPolicy],
+      ['CRASHED', policy],
+    ])
   })
 
   test('never touches a run without a lease, nor one whose lease has not expired', async () => {
