@@ -39,8 +39,8 @@ const optionsSchema = z.strictObject({
  * Gives back claims that nobody took up: PENDING runs that were not started since `pendingBefore` become
  * SCHEDULED again, each with its row in `flow_run_state`. They keep their start time, so that the next poll
  * or claim hands them out; one that was to be retried inside the process that ran it (`retry_type`:
- * `in_process`) is rescheduled, as by `retryFlowRun`. With `maxReleases`, one that was given back that often becomes CRASHED, so that a
- * run that kills its claimers does not come back for ever.
+ * `in_process`) is rescheduled, as by `retryFlowRun`. With `maxReleases`, one that was given back that often
+ * becomes CRASHED, so that a run that kills its claimers does not come back for ever.
  *
  * A host calls it on a timer, with a time by which a claimed run has certainly been started. Several servers
  * may: each run is given back once, and on PostgreSQL they do not wait for each other.
