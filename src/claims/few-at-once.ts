@@ -12,51 +12,53 @@ import { inSchema, perInstance } from '../sql/per-instance.js'
 /** One that claims, one that waits for its turn, and one on the way. */
 const AT_ONCE = 3
 
-/** How long one waits at most, in milliseconds, since those before it may hang on a dead connection. */
-const LONGEST_WAIT = 5000
+/** For how long one that is under way counts as such, in milliseconds: it may hang on a dead connection. */
+const LONGEST_TURN = 5000
 
-/** A line in which a few are served at once, in the order in which they came. */
+/**
+ * A line in which a few are served at once, in the order in which they came. One that takes too long counts
+ * no more from the next time that somebody comes or goes: a timer would be the only one of the library.
+ */
 export class Line {
   readonly #atOnce: number
-  readonly #longestWait: number
-  // A set, since one who has waited too long leaves from the middle.
-  readonly #waiting = new Set<() => void>()
-  #underWay = 0
+  readonly #longestTurn: number
+  readonly #waiting: (() => void)[] = []
+  /** Since when each of those that are served has been. */
+  readonly #underWay = new Map<symbol, number>()
 
-  constructor(atOnce: number, longestWait: number) {
+  constructor(atOnce: number, longestTurn: number) {
     this.#atOnce = atOnce
-    this.#longestWait = longestWait
+    this.#longestTurn = longestTurn
   }
 
   /** Whether nobody waits or is served. */
   get isEmpty(): boolean {
-    return this.#underWay + this.#waiting.size === 0
+    return this.#underWay.size + this.#waiting.length === 0
   }
 
-  /** Does the work when its turn has come, or when it has waited for too long. */
+  /** Does the work when its turn has come. */
   async pass<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#underWay < this.#atOnce && this.#waiting.size === 0) this.#underWay++
-    else await this.#turn()
+    const me = Symbol('one of the line')
+    await new Promise<void>((resolve) => {
+      this.#waiting.push(() => {
+        this.#underWay.set(me, performance.now())
+        resolve()
+      })
+      this.#letIn()
+    })
     try {
       return await work()
     } finally {
-      this.#underWay--
-      const [next] = this.#waiting
-      if (this.#underWay < this.#atOnce) next?.()
+      this.#underWay.delete(me)
+      this.#letIn()
     }
   }
 
-  async #turn(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const go = (): void => {
-        clearTimeout(timer)
-        this.#waiting.delete(go)
-        this.#underWay++
-        resolve()
-      }
-      const timer = setTimeout(go, this.#longestWait)
-      this.#waiting.add(go)
-    })
+  #letIn(): void {
+    const now = performance.now()
+    let free = this.#atOnce
+    for (const since of this.#underWay.values()) if (now - since < this.#longestTurn) free--
+    while (free-- > 0) this.#waiting.shift()?.()
   }
 }
 
@@ -74,7 +76,7 @@ export async function fewAtOnce<T>(scope: LineScope, owner: string, claim: () =>
   if (scope.isTransaction) return await claim()
   const [lines, key] = [linesOf(scope), inSchema(scope, owner)]
   let line = lines.get(key)
-  if (line === undefined) lines.set(key, (line = new Line(AT_ONCE, LONGEST_WAIT)))
+  if (line === undefined) lines.set(key, (line = new Line(AT_ONCE, LONGEST_TURN)))
   try {
     return await line.pass(claim)
   } finally {
