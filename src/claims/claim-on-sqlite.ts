@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { WorkQueueNotFoundError } from '../errors.js'
 import { decode } from '../model/columns.js'
+import type { FlowRun } from '../model/flow-run.js'
 import { decodeBoolean, encodeTime } from '../model/values.js'
 import { type WorkQueue, workQueueColumns } from '../model/work-queue.js'
 import type { RunsInWorkQueue } from '../polls/queue-poll.js'
@@ -9,7 +10,7 @@ import { runStatement } from '../sql/cached-statement.js'
 import { claimByFilter, hasWorkByFilter, type QueueClaim } from './claim-by-filter.js'
 import { enterPendingRuns } from './enter-pending-runs.js'
 import { isSamePlace, type KnownPlace, type Place, recall, remember, UNLIMITED } from '../sql/known-queues.js'
-import { checkPicked } from './picked-run.js'
+import { checkPicked, type PickedRun } from './picked-run.js'
 import { pickRuns, recordPoll } from './queue-claim.sqlite.js'
 
 /** A claim whose time is known: on SQLite it is that of the process. */
@@ -19,7 +20,7 @@ type TimedClaim = QueueClaim & { readonly now: Date }
 interface Picked {
   readonly place: Place
   readonly workQueue: WorkQueue
-  readonly ids: readonly string[]
+  readonly runs: readonly PickedRun[]
 }
 
 /**
@@ -30,8 +31,8 @@ export async function claimOnSqlite(scope: Scope, workQueueId: string, claim: Qu
   const known = recall(scope, workQueueId) ?? UNLIMITED
   if (known.foundNothing && !scope.isTransaction && !claim.recordPolls) {
     const timed = { ...claim, now: claim.now ?? new Date() }
-    const { place, workQueue, ids } = await pick(scope, workQueueId, timed, known)
-    const hasWork = place.hasFilter ? await hasWorkByFilter(scope, workQueue, timed) : ids.length > 0
+    const { place, workQueue, runs } = await pick(scope, workQueueId, timed, known)
+    const hasWork = place.hasFilter ? await hasWorkByFilter(scope, workQueue, timed) : runs.length > 0
     if (place.isPaused || !hasWork) return { workQueue, runs: [] }
   }
   const claimed = await transact(scope, async (inside) => {
@@ -46,11 +47,21 @@ export async function claimOnSqlite(scope: Scope, workQueueId: string, claim: Qu
       ? []
       : picked.place.hasFilter
         ? await claimByFilter(inside, picked.workQueue, timed)
-        : await enterPendingRuns(inside, picked.ids, timed)
+        : await enterPicked(inside, picked.runs, timed)
     return { ...picked, runs }
   })
   remember(scope, workQueueId, { ...claimed.place, foundNothing: claim.limit > 0 && claimed.runs.length === 0 })
   return { workQueue: claimed.workQueue, runs: claimed.runs }
+}
+
+/** What the statement for another place has picked is not looked at, nor what a paused queue has. */
+async function enterPicked(scope: Scope, runs: readonly PickedRun[], claim: TimedClaim): Promise<FlowRun[]> {
+  runs.forEach(checkPicked)
+  return await enterPendingRuns(
+    scope,
+    runs.map(({ id }) => id),
+    claim,
+  )
 }
 
 /**
@@ -98,10 +109,11 @@ async function pickFrom(
     hasFilter: decodeBoolean(row.hasFilter),
   }
   const runs = JSON.parse(row.runs) as [id: string, nextScheduledStartTime: unknown, stateTimestamp: unknown][]
-  for (const [id, nextScheduledStartTime, stateTimestamp] of runs) {
-    checkPicked({ id, nextScheduledStartTime, stateTimestamp })
+  return {
+    place,
+    workQueue,
+    runs: runs.map(([id, nextScheduledStartTime, stateTimestamp]) => ({ id, nextScheduledStartTime, stateTimestamp })),
   }
-  return { place, workQueue, ids: runs.map(([id]) => id) }
 }
 
 interface PickedRow extends Record<keyof Place, unknown> {

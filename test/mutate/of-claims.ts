@@ -4,6 +4,13 @@ import type { Mutation } from './mutation.js'
 export const ofClaims: readonly Mutation[] = [
   {
     file: 'src/claims/claim-on-sqlite.ts',
+    find: 'const runs = JSON.parse(row.runs) as [id: string, nextScheduledStartTime: unknown, stateTimestamp: unknown][]',
+    replace:
+      'const runs = JSON.parse(row.runs) as [string, unknown, unknown][]; for (const [id, nextScheduledStartTime, stateTimestamp] of runs) checkPicked({ id, nextScheduledStartTime, stateTimestamp })',
+    fails: 'test/contract/hosts/unreadable-rows.test.ts > stops no claim of a queue full',
+  },
+  {
+    file: 'src/claims/claim-on-sqlite.ts',
     find: 'const runs = picked.place.isPaused',
     replace: 'const runs = picked.place.workPoolId === workQueueId',
     fails:

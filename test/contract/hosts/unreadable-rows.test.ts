@@ -36,7 +36,7 @@ import {
 import { expect, test } from 'vitest'
 import { databases } from '../../support/databases.js'
 import { type Contract, describeOnDatabases } from '../../support/describe-databases.js'
-import { allRows } from '../../support/factory.js'
+import { allRows, type Row } from '../../support/factory.js'
 
 // SQLite holds anything in any column.
 const notTimes = [
@@ -157,6 +157,23 @@ describeOnDatabases(
       }
       await t.make.set(table, id, { [column]: good?.[column] ?? null })
       for (const call of Object.values(calls[table](t, ids))) await call()
+    })
+
+    const places: [string, Row, number][] = [
+      ['paused', { is_paused: true }, 0],
+      ['full', { concurrency_limit: 0 }, 0],
+      ['that has room for the run before it alone', { concurrency_limit: 1 }, 1],
+      ['with a filter that it does not match', { filter: { tags: ['a'], deployment_ids: null } }, 0],
+    ]
+    test.each(places)('stops no claim of a queue %s, whatever is known of the queue', async (_, row, claimed) => {
+      const queue = await t.make.queue()
+      const due = { work_queue_id: queue, tags: [] }
+      await t.make.run({ ...due, next_scheduled_start_time: new Date(0) })
+      await t.make.run({ ...due, next_scheduled_start_time: new Date(1), state_timestamp: 'yesterday' })
+      expect((await claimRunsInWorkQueue(t.db, queue, { limit: 0 })).runs).toEqual([])
+      await t.make.set('work_queue', queue, row)
+      expect((await claimRunsInWorkQueue(t.db, queue)).runs).toHaveLength(claimed)
+      expect((await claimRunsInWorkQueue(t.db, queue)).runs).toEqual([])
     })
 
     test('in the history of a run, names the run', async () => {
