@@ -59,18 +59,32 @@ function prepare(client: PreparingClient): PreparingClient {
   const send = client.query.bind(client) as Query
   // Grows when the server forgets the names: `pg` believes for ever that it has prepared what it once did.
   let generation = 0
+  // What the server knows by name.
+  const prepared = new Set<string>()
+  const nameOf = (text: string): string | undefined => {
+    const name = `${names.get(text)}_${generation}`
+    if (prepared.has(name)) return name
+    return generation < MOST_GENERATIONS && prepared.size < MOST_PREPARED ? name : undefined
+  }
   const query: Query = async (text, ...rest) => {
     const [values] = rest
     if (typeof text !== 'string' || !Array.isArray(values) || rest.length > 1) return await send(text, ...rest)
     if (!isOwnText(text)) {
-      if (FORGETTING.test(text)) generation++
+      if (FORGETTING.test(text)) {
+        generation++
+        prepared.clear()
+      }
       return await send(text, ...rest)
     }
+    const name = nameOf(text)
+    if (name === undefined) return await send(text, ...rest)
     try {
-      return await send({ name: `${names.get(text)}_${generation}`, text, values })
+      prepared.add(name)
+      return await send({ name, text, values })
     } catch (error) {
       if (!isOutdated(error)) throw error
       generation++
+      if (isForgotten(error)) prepared.clear()
       // In a transaction, which the error has ended, this fails too, and then the first error says what
       // happened.
       return await send(text, ...rest).catch(() => Promise.reject(error as Error))
@@ -79,15 +93,30 @@ function prepare(client: PreparingClient): PreparingClient {
   return replacing(client, 'query', query)
 }
 
-const FORGETTING = /^\s*(?:discard\s+all|deallocate)\b/i
+/** What makes the server forget our names, and not merely one of the host's. */
+const FORGETTING = /^\s*(?:discard\s+all\b|deallocate\s+(?:prepare\s+)?(?:all\b|"?kwq_))/i
 
 /**
- * The server knows no statement of this name, or knows it with columns of another type: a migration has
- * changed a table.
+ * How many statements a connection has prepared at most: a tenant's schema has its own texts, and the server
+ * keeps half a megabyte for each, on each connection. What comes later is sent as it is.
  */
+const MOST_PREPARED = 200
+
+/**
+ * How often a connection's names may be forgotten. `pg` keeps each name for ever, and a host that discards
+ * all time and again gains nothing by them.
+ */
+const MOST_GENERATIONS = 100
+
+/** The server does not know the statement by its name any more, or as another: a migration has changed a table. */
 function isOutdated(error: unknown): boolean {
   const { code, routine } = error as { code?: unknown; routine?: unknown }
-  return code === '26000' || (code === '0A000' && routine === 'RevalidateCachedQuery')
+  return isForgotten(error) || (code === '0A000' && routine === 'RevalidateCachedQuery')
+}
+
+/** The server knows no statement of this name. */
+function isForgotten(error: unknown): boolean {
+  return (error as { code?: unknown }).code === '26000'
 }
 
 const NAMESPACE = '0ba3cf92-0f0e-4b8e-9a0c-5d6f7a2b1c3d'

@@ -5,6 +5,7 @@ import {
   createWorkQueue,
   getRunsInWorkQueue,
   getScheduledFlowRuns,
+  readWorkQueueStats,
   type WorkQueue,
   type WorkQueueTables,
 } from 'kysely-work-queues'
@@ -74,6 +75,45 @@ describe('withPreparedStatements', () => {
     await db.transaction().execute(async (trx) => {
       expect((await getRunsInWorkQueue(trx, queue.id)).runs).toHaveLength(1)
     })
+  })
+
+  test('forgets none of its names when the host deallocates a statement of its own', async () => {
+    await getRunsInWorkQueue(db, queue.id)
+    const first = await prepared()
+    await sql.raw('prepare answer as select 42').execute(db)
+    await sql.raw('deallocate answer').execute(db)
+    await getRunsInWorkQueue(db, queue.id)
+    expect(await prepared()).toEqual(first)
+    await sql.raw(`deallocate "${first[0] ?? ''}"`).execute(db)
+    await db.transaction().execute(async (trx) => {
+      expect((await getRunsInWorkQueue(trx, queue.id)).runs).toHaveLength(1)
+    })
+  })
+
+  test('prepares as often as the server forgets, and no more from the hundredth time on: pg keeps each name for ever', async () => {
+    for (let time = 1; time <= 100; time++) {
+      for (let n = 0; n < 2; n++) await getRunsInWorkQueue(db, queue.id)
+      await getScheduledFlowRuns(db)
+      await readWorkQueueStats(db)
+      expect(await prepared()).toHaveLength(3)
+      if (time === 1) await sql.raw('discard all').execute(db)
+      else await pool.query('deallocate all')
+    }
+    expect((await getRunsInWorkQueue(db, queue.id)).runs).toHaveLength(1)
+    expect((await getRunsInWorkQueue(db, queue.id)).runs).toHaveLength(1)
+    expect(await prepared()).toEqual([])
+  })
+
+  test('prepares two hundred statements on a connection, and sends those of further tenants as they are', async () => {
+    const schemas = Array.from({ length: 203 }, (_, n) => `tenant_${n}`)
+    const views = ['work_pool', 'work_queue', 'flow_run'].map((name) => `create view %s.${name} as table ${name};`)
+    await pool.query(
+      schemas.map((schema) => `create schema ${schema}; ${views.join(' ').replaceAll('%s', schema)}`).join(' '),
+    )
+    for (const schema of schemas) {
+      expect((await getRunsInWorkQueue(db.withSchema(schema), queue.id)).runs).toHaveLength(1)
+    }
+    expect(await prepared()).toHaveLength(200)
   })
 
   test('sends the statement once more when the server has forgotten it unseen', async () => {
