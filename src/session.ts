@@ -78,6 +78,7 @@ export async function open<DB extends RequiredTables, T>(
   const host = session as unknown as Kysely<AllTables>
   const schema = host.getExecutor().plugins.length === 0 ? undefined : schemaOf(host)
   const bare = host.withoutPlugins()
+  looks.get(bare.getExecutor().adapter)?.()
   // `withSchema` is a plugin too, so `withoutPlugins` has dropped it.
   const db = schema === undefined ? bare : bare.withSchema(schema)
   const { isTransaction } = db
@@ -85,6 +86,17 @@ export async function open<DB extends RequiredTables, T>(
   if (!isTransaction) return await run(scope)
   const executor = db.getExecutor()
   return await executor.provideConnection((connection) => run({ ...scope, db: holding(executor, connection) }))
+}
+
+// By the adapter, as `dialects` is.
+const looks = new WeakMap<DialectAdapter, () => void>()
+
+/**
+ * Has `look` called at each call on the instance from now on: by it, those look around who wait in the
+ * process for another call, which may hang.
+ */
+export function atEachCall({ db }: Pick<Scope, 'db'>, look: () => void): void {
+  looks.set(db.getExecutor().adapter, look)
 }
 
 /** Opens the caller's session for a call that writes, all of it in one transaction. */

@@ -9,7 +9,7 @@ import { type Scope, transact } from '../session.js'
 import { CLAIM_SLOTS } from '../sql/active-runs.js'
 import { writePolls } from '../work-queues/record-work-queue-polls.js'
 import { leaseText } from '../sql/leases.js'
-import { keyOfPools, recallPools, rememberPools } from '../sql/known-queues.js'
+import { recallPools, rememberPools } from '../sql/known-queues.js'
 import { fewAtOnce } from './few-at-once.js'
 import { claimHeldPools, claimUnlimitedPools, type PoolClaimText } from './pool-claim.postgres.js'
 import { readAskedQueues, recordPollsOf } from './recorded-polls.js'
@@ -45,7 +45,7 @@ export async function claimPoolsOnPostgres(
     await transact(scope, (inside) => recordPollsOf(inside, poll, options.now))
     return []
   }
-  return await fewAtOnce(scope, keyOfPools(poll), () =>
+  return await fewAtOnce(scope, JSON.stringify([poll.workPoolIds, poll.workQueueIds]), () =>
     transact(scope, (inside) => claimInTurn(inside, poll, options, seen)),
   )
 }

@@ -1,4 +1,4 @@
-import type { Scope } from '../session.js'
+import { atEachCall, type Scope } from '../session.js'
 import { inSchema, perInstance } from '../sql/per-instance.js'
 
 // Claims of one limit go one after the other, in the database. Where many of a process wait there, each holds
@@ -17,7 +17,8 @@ const LONGEST_TURN = 5000
 
 /**
  * A line in which a few are served at once, in the order in which they came. One that takes too long counts
- * no more from the next time that somebody comes or goes: a timer would be the only one of the library.
+ * no more from the next look on: when somebody comes or goes, or anything else is called. (A timer would be
+ * the only one of the library.)
  */
 export class Line {
   readonly #atOnce: number
@@ -44,17 +45,18 @@ export class Line {
         this.#underWay.set(me, performance.now())
         resolve()
       })
-      this.#letIn()
+      this.letIn()
     })
     try {
       return await work()
     } finally {
       this.#underWay.delete(me)
-      this.#letIn()
+      this.letIn()
     }
   }
 
-  #letIn(): void {
+  /** Lets in as many as there is room for. */
+  letIn(): void {
     const now = performance.now()
     let free = this.#atOnce
     for (const since of this.#underWay.values()) if (now - since < this.#longestTurn) free--
@@ -76,10 +78,17 @@ export async function fewAtOnce<T>(scope: LineScope, owner: string, claim: () =>
   if (scope.isTransaction) return await claim()
   const [lines, key] = [linesOf(scope), inSchema(scope, owner)]
   let line = lines.get(key)
-  if (line === undefined) lines.set(key, (line = new Line(AT_ONCE, LONGEST_TURN)))
+  if (line === undefined) {
+    lines.set(key, (line = new Line(AT_ONCE, LONGEST_TURN)))
+    // All claimers of a process may wait behind three that hang; then none of them comes or goes.
+    atEachCall(scope, () => {
+      for (const each of lines.values()) each.letIn()
+    })
+  }
   try {
     return await line.pass(claim)
   } finally {
-    if (line.isEmpty) lines.delete(key)
+    // Another may have ended at the same time, and a new line have begun.
+    if (line.isEmpty && lines.get(key) === line) lines.delete(key)
   }
 }

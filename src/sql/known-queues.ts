@@ -91,7 +91,7 @@ interface AskedPools {
 }
 
 /** Names what is asked. Of long lists, the first ids stand for all: it is a hint. */
-export function keyOfPools({ workPoolIds, workQueueIds }: AskedPools): string {
+function keyOfPools({ workPoolIds, workQueueIds }: AskedPools): string {
   return [workPoolIds, workQueueIds].map((ids) => ids?.slice(0, 10).join() ?? 'all').join(' ')
 }
 

@@ -3,10 +3,11 @@ import {
   claimRunsInWorkQueue,
   claimScheduledFlowRuns,
   countWorkPoolActiveSlots,
+  readWorkQueue,
   type WorkQueueTables,
 } from 'kysely-work-queues'
 import type { Kysely } from 'kysely'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { postgres } from '../support/databases.js'
 import { describeOnDatabases } from '../support/describe-databases.js'
 import { untilWaiting } from './until-waiting.js'
@@ -52,6 +53,49 @@ describeOnDatabases(
       expect(claimed.filter((count) => count === 2)).toHaveLength(7)
       expect(claimed.filter((count) => count === 0)).toHaveLength(5)
       expect((await countWorkPoolActiveSlots(t.db, [pool])).get(pool)).toBe(20)
+    })
+
+    test('the fourth, behind three that hang, is let in by any other call', async () => {
+      const queue = await t.make.queue(limited)
+      await t.make.run({ work_queue_id: queue, next_scheduled_start_time: new Date(0) })
+      await ofQueue(t.db, { pool: '', queue })
+      const host = await t.db.startTransaction().execute()
+      await host.updateTable('work_queue').set({ description: 'held' }).where('id', '=', queue).execute()
+      vi.useFakeTimers({ toFake: ['performance'] })
+      try {
+        const claims = Array.from({ length: 4 }, () => ofQueue(t.db, { pool: '', queue }))
+        await untilWaiting(t.database.plain, 3)
+        vi.advanceTimersByTime(5000)
+        await readWorkQueue(t.db, queue)
+        await untilWaiting(t.database.plain, 4)
+        await host.commit().execute()
+        await Promise.all(claims)
+      } finally {
+        vi.useRealTimers()
+      }
+    })
+
+    test('over many queues: those over others do not wait behind them, though most are the same', async () => {
+      const work_pool_id = await t.make.pool()
+      const queues: string[] = []
+      for (let n = 0; n < 12; n++) queues.push(await t.make.queue({ work_pool_id, ...limited }))
+      const [last, other] = queues.slice(-2)
+      await t.make.runs(
+        [last, other].map((id) => ({ work_queue_id: id ?? '', next_scheduled_start_time: new Date(0) })),
+      )
+      const claim = async (id = ''): Promise<number> =>
+        (await claimScheduledFlowRuns(t.db, { workQueueIds: [...queues.slice(0, 10), id] })).length
+      const host = await t.database.plain.startTransaction().execute()
+      await host
+        .updateTable('work_queue')
+        .set({ description: 'held' })
+        .where('id', '=', last ?? '')
+        .execute()
+      const claims = [claim(last), claim(last), claim(last)]
+      await untilWaiting(t.database.plain, 3)
+      expect(await Promise.race([claim(other), setTimeout(3000, 'waits')])).toBe(1)
+      await host.commit().execute()
+      expect((await Promise.all(claims)).sort()).toEqual([0, 0, 1])
     })
   },
   [postgres],

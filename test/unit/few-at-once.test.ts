@@ -90,6 +90,35 @@ test('those that hang for a second do not count any more when somebody comes, or
   expect(line.isEmpty).toBe(true)
 })
 
+test('one that comes between the ends of two is in a line with those who come later', async () => {
+  for (let steps = 0; steps < 12; steps++) {
+    const executor = { adapter: {} }
+    const scope = { db: { getExecutor: () => executor } as never, schema: undefined, isTransaction: false }
+    const started: string[] = []
+    const never = new Promise<void>(() => {})
+    const hang = (name: string) =>
+      void fewAtOnce(scope, 'queue', async () => {
+        started.push(name)
+        await never
+      })
+    const ends: (() => void)[] = []
+    const end = async (): Promise<void> => await new Promise<void>((resolve) => void ends.push(resolve))
+    const two = [fewAtOnce(scope, 'queue', end), fewAtOnce(scope, 'queue', end)]
+    await setImmediate()
+    const [endFirst, endSecond] = ends
+    endFirst?.()
+    const comes = (async () => {
+      for (let step = 0; step < steps; step++) await undefined
+      hang('between')
+    })()
+    endSecond?.()
+    await Promise.all([...two, comes])
+    for (let n = 0; n < 4; n++) hang(`later ${n}`)
+    await setImmediate()
+    expect(started, `after ${steps} steps`).toEqual(['between', 'later 0', 'later 1'])
+  }
+})
+
 test('tenants, whose schemas are different, do not wait for each other', async () => {
   const db = { getExecutor: () => ({ adapter: sharedAdapter }) } as never
   const started: string[] = []
