@@ -86,10 +86,10 @@ export async function claimScheduledFlowRuns<DB extends RequiredTables>(
 
   return await open(session, async (scope) => {
     if (claim.lease !== undefined) await requireTable(scope, 'flow_run_lease', 'write')
-    const isPostgres = scope.dialect === 'postgres'
-    const isDueNow = isPostgres && scheduledBefore === undefined
-    const dueAt = scheduledBefore === undefined && !isPostgres ? new Date() : (scheduledBefore ?? undefined)
-    const poll: PoolPoll = { ...asked, scheduledBefore: dueAt, isDueNow, lock: false }
-    return isPostgres ? await claimPoolsOnPostgres(scope, poll, claim) : await claimPoolsOnSqlite(scope, poll, claim)
+    const isDueNow = scheduledBefore === undefined
+    const poll: PoolPoll = { ...asked, scheduledBefore: scheduledBefore ?? undefined, isDueNow, lock: false }
+    return scope.dialect === 'postgres'
+      ? await claimPoolsOnPostgres(scope, poll, claim)
+      : await claimPoolsOnSqlite(scope, poll, claim)
   })
 }

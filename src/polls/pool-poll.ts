@@ -23,8 +23,8 @@ export interface PoolPoll {
   readonly respectQueuePriorities: boolean
   readonly lock: boolean
   /**
-   * PostgreSQL: only runs that are due by the database's clock, in place of `scheduledBefore`. Default:
-   * false.
+   * Only runs that are due when the statement begins, by the database's clock or on SQLite the process's, in
+   * place of `scheduledBefore`. Default: false.
    */
   readonly isDueNow?: boolean | undefined
   /** Default: false. */
@@ -72,11 +72,13 @@ export async function sendPoolPoll<Row>(
 ): Promise<Row[]> {
   const { dialect } = scope
   const { limit, respectQueuePriorities, lock, isDueNow = false, ignorePoolLimits = false } = poll
+  const isDueByDatabase = isDueNow && dialect === 'postgres'
+  const scheduledBefore = isDueNow && !isDueByDatabase ? new Date() : poll.scheduledBefore
   const values = {
     limit,
     workPoolIds: poll.workPoolIds && encodeIdList(poll.workPoolIds, dialect),
     workQueueIds: poll.workQueueIds && encodeIdList(poll.workQueueIds, dialect),
-    scheduledBefore: poll.scheduledBefore && encodeTime(poll.scheduledBefore, dialect),
+    scheduledBefore: scheduledBefore && encodeTime(scheduledBefore, dialect),
     scheduledAfter: poll.scheduledAfter && encodeTime(poll.scheduledAfter, dialect),
   }
   const given = Object.entries(values).flatMap(([key, value]) => (value === undefined ? [] : [key]))
@@ -95,7 +97,7 @@ export async function sendPoolPoll<Row>(
           limit: sql`cast(${parameter('limit')} as integer)`,
           workPoolIds: listIfGiven('workPoolIds'),
           workQueueIds: listIfGiven('workQueueIds'),
-          scheduledBefore: isDueNow ? timeOfStatement(undefined, dialect) : ifGiven('scheduledBefore'),
+          scheduledBefore: isDueByDatabase ? timeOfStatement(undefined, dialect) : ifGiven('scheduledBefore'),
           scheduledAfter: ifGiven('scheduledAfter'),
           respectQueuePriorities,
           lock,

@@ -3,6 +3,12 @@ import type { Mutation } from './mutation.js'
 /** What claims take, and how it is written. */
 export const ofClaims: readonly Mutation[] = [
   {
+    file: 'src/claims/claim-scheduled-flow-runs.ts',
+    find: 'scheduledBefore: scheduledBefore ?? undefined, isDueNow, lock: false }',
+    replace: 'scheduledBefore: scheduledBefore ?? (isDueNow ? new Date() : undefined), lock: false }',
+    fails: 'test/contract/hosts/clock.test.ts > on SQLite in memory > is claimed, over a pool',
+  },
+  {
     file: 'src/claims/claim-on-sqlite.ts',
     find: 'const runs = JSON.parse(row.runs) as [id: string, nextScheduledStartTime: unknown, stateTimestamp: unknown][]',
     replace:

@@ -2,6 +2,7 @@ import { subMinutes, subSeconds } from 'date-fns'
 import { sql } from 'kysely'
 import {
   claimRunsInWorkQueue,
+  claimScheduledFlowRuns,
   explainFlowRun,
   explainWorkQueue,
   markWorkersOffline,
@@ -187,4 +188,31 @@ describeOnDatabases(
     })
   },
   [postgres],
+)
+
+describeOnDatabases(
+  'what becomes due while a claim waits',
+  (t) => {
+    const claims: [string, (place: { pool: string; queue: string }) => Promise<number>][] = [
+      ['of a queue', async ({ queue }) => (await claimRunsInWorkQueue(t.db, queue)).runs.length],
+      ['over a pool', async ({ pool }) => (await claimScheduledFlowRuns(t.db, { workPoolIds: [pool] })).length],
+    ]
+    test.each(claims)('is claimed, %s', async (_, claim) => {
+      const pool = await t.make.pool()
+      const queue = await t.make.queue({ work_pool_id: pool, concurrency_limit: 9 })
+      const add = async (time: number): Promise<void> =>
+        void (await t.make.run({ work_queue_id: queue, next_scheduled_start_time: new Date(time) }))
+      await add(0)
+      expect(await claim({ pool, queue })).toBe(1)
+      await add(0)
+      await add((await clockOf(t)) + 200)
+      const host = await t.db.startTransaction().execute()
+      await host.updateTable('work_queue').set({ description: 'held' }).where('id', '=', queue).execute()
+      const claimed = claim({ pool, queue })
+      await new Promise((resolve) => setTimeout(resolve, 300))
+      await host.commit().execute()
+      expect(await claimed).toBe(2)
+    })
+  },
+  [sqliteMemory, postgres],
 )
