@@ -43,16 +43,20 @@ export interface PreparingPool {
 export function withPreparedStatements<P extends PreparingPool>(pool: P): P {
   // Kysely knows a connection by its client, so a client always has the same wrapper.
   const wrapped = new WeakMap<PreparingClient, PreparingClient>()
-  const connect = async (): Promise<PreparingClient> => {
+  const take = async (): Promise<PreparingClient> => {
     const client = await pool.connect()
     let wrapper = wrapped.get(client)
     if (wrapper === undefined) wrapped.set(client, (wrapper = prepare(client)))
     return wrapper
   }
+  // With a callback, it is somebody else's, who gets the client itself.
+  const connect = (...callback: unknown[]): unknown =>
+    callback.length === 0 ? take() : Reflect.apply(pool.connect, pool, callback)
   return replacing(pool, 'connect', connect)
 }
 
-type Query = (text: unknown, ...rest: unknown[]) => Promise<unknown>
+/** The `query` of a client, which takes, and returns, more than a text and its rows: a cursor, a callback. */
+type Query = (text: unknown, ...rest: unknown[]) => unknown
 
 /** The client, with a `query` that gives our texts a name. */
 function prepare(client: PreparingClient): PreparingClient {
@@ -66,18 +70,9 @@ function prepare(client: PreparingClient): PreparingClient {
     if (prepared.has(name)) return name
     return generation < MOST_GENERATIONS && prepared.size < MOST_PREPARED ? name : undefined
   }
-  const query: Query = async (text, ...rest) => {
-    const [values] = rest
-    if (typeof text !== 'string' || !Array.isArray(values) || rest.length > 1) return await send(text, ...rest)
-    if (!isOwnText(text)) {
-      if (FORGETTING.test(text)) {
-        generation++
-        prepared.clear()
-      }
-      return await send(text, ...rest)
-    }
+  const sendByName = async (text: string, values: unknown[]): Promise<unknown> => {
     const name = nameOf(text)
-    if (name === undefined) return await send(text, ...rest)
+    if (name === undefined) return await send(text, values)
     try {
       prepared.add(name)
       return await send({ name, text, values })
@@ -85,10 +80,24 @@ function prepare(client: PreparingClient): PreparingClient {
       if (!isOutdated(error)) throw error
       generation++
       if (isForgotten(error)) prepared.clear()
-      // In a transaction, which the error has ended, this fails too, and then the first error says what
-      // happened.
-      return await send(text, ...rest).catch(() => Promise.reject(error as Error))
+      try {
+        return await send(text, values)
+      } catch {
+        // In a transaction, which the error has ended, this fails too, and the first error says what happened.
+        throw error
+      }
     }
+  }
+  const query: Query = (text, ...rest) => {
+    const [values] = rest
+    if (typeof text === 'string' && isOwnText(text) && Array.isArray(values) && rest.length === 1) {
+      return sendByName(text, values)
+    }
+    if (typeof text === 'string' && FORGETTING.test(text)) {
+      generation++
+      prepared.clear()
+    }
+    return send(text, ...rest)
   }
   return replacing(client, 'query', query)
 }

@@ -164,6 +164,46 @@ describe('withPreparedStatements', () => {
     expect((await wrapped.query('select 1 as one')).rows).toEqual([{ one: 1 }])
   })
 
+  test('returns at once what the client returns to others: a cursor, and nothing to a callback', async () => {
+    const client = await withPreparedStatements(pool).connect()
+    const cursor = new pg.Query('select 1 as one')
+    const rows: unknown[] = []
+    cursor.on('row', (row) => rows.push(row))
+    const ended = new Promise((resolve) => void cursor.on('end', resolve))
+    expect(client.query(cursor)).toBe(cursor)
+    await ended
+    expect(rows).toEqual([{ one: 1 }])
+    const code = await new Promise((resolve) => {
+      expect(client.query('select broken', (error: Error & { code?: string }) => resolve(error.code))).toBeUndefined()
+    })
+    expect(code).toBe('42703')
+    client.release()
+  })
+
+  test('gives the client itself to whoever takes it by a callback', async () => {
+    const rows = await new Promise((resolve) => {
+      withPreparedStatements(pool).connect((_, client, done) => {
+        client?.query('select 1 as one', (_error, result) => {
+          done()
+          resolve(result.rows)
+        })
+      })
+    })
+    expect(rows).toEqual([{ one: 1 }])
+  })
+
+  test('prepares anew after a text without values has deallocated all', async () => {
+    const wrapped = withPreparedStatements(pool)
+    const other = new Kysely<WorkQueueTables>({ dialect: new PostgresDialect({ pool: wrapped }) })
+    await getRunsInWorkQueue(other, queue.id)
+    const client = await wrapped.connect()
+    await client.query('deallocate all')
+    client.release()
+    await other.transaction().execute(async (trx) => {
+      expect((await getRunsInWorkQueue(trx, queue.id)).runs).toHaveLength(1)
+    })
+  })
+
   test('passes a driver’s error on', async () => {
     await expect(getRunsInWorkQueue(db.withSchema('nowhere'), queue.id)).rejects.toMatchObject({ code: '42P01' })
   })
