@@ -83,7 +83,7 @@ function prepare(client: PreparingClient): PreparingClient {
       try {
         return await send(text, values)
       } catch {
-        // In a transaction, which the error has ended, this fails too, and the first error says what happened.
+        // In a transaction, which the error has ended, this fails too; the first error says what happened.
         throw error
       }
     }
@@ -117,7 +117,7 @@ const MOST_PREPARED = 200
  */
 const MOST_GENERATIONS = 100
 
-/** The server does not know the statement by its name any more, or as another: a migration has changed a table. */
+/** The server does not know the statement by its name, or as another: a migration has changed a table. */
 function isOutdated(error: unknown): boolean {
   const { code, routine } = error as { code?: unknown; routine?: unknown }
   return isForgotten(error) || (code === '0A000' && routine === 'RevalidateCachedQuery')

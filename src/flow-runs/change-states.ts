@@ -111,7 +111,7 @@ async function changeOnSqlite(
   const ids = changes.map(({ id }) => id)
   const shape = expectationShape(changes, expectedStateTypes)
   const values = { types: JSON.stringify(expectedStateTypes), changes: encodeChanges(scope, changes, now) }
-  await checkReadable(scope, ids)
+  await checkReadable(scope, changes, expectedStateTypes)
   const name = `state-change-states ${JSON.stringify(shape)}`
   await runStatement(scope, name, (parameter) => insertOnSqlite(scope, parameter, shape), values)
   const rows = await runStatement(scope, 'state-change-runs', (parameter) => enterOnSqlite(scope, parameter), values)
@@ -140,14 +140,22 @@ export async function changeAllStates(
 
 /**
  * SQLite holds anything in any column. What a change would write over has to be readable; the rest is read
- * when it is made.
+ * when it is made. A run that is not as expected is not written over.
  */
-async function checkReadable({ db, dialect, tables }: Scope, ids: readonly string[]): Promise<void> {
-  const { rows } = await sql<{ id: string } & Record<string, unknown>>`
-    select run.id, run.state_timestamp, run.next_scheduled_start_time, run.end_time
-    from ${tables.flow_run} as run where ${hasAnyId('run.id', ids, dialect)}
+async function checkReadable(
+  { db, dialect, tables }: Scope,
+  changes: readonly StateChange[],
+  expectedStateTypes: readonly StateType[] | undefined,
+): Promise<void> {
+  const expected = new Map(changes.map(({ id, expectedStateId }) => [id, expectedStateId]))
+  const { rows } = await sql<FoundState & Record<string, unknown>>`
+    select run.id, run.state_id as "stateId", run.state_type as "stateType",
+      run.state_timestamp, run.next_scheduled_start_time, run.end_time
+    from ${tables.flow_run} as run where ${hasAnyId('run.id', [...expected.keys()], dialect)}
   `.execute(db)
-  for (const { id, ...times } of rows) {
+  for (const { id, stateId, stateType, ...times } of rows) {
+    const isOfType = expectedStateTypes?.some((type) => type === stateType) ?? true
+    if (!isOfType || (expected.get(id) ?? stateId) !== stateId) continue
     for (const [column, time] of Object.entries(times)) decodeAt(decodeTime, time, 'flow_run', id, column)
   }
 }

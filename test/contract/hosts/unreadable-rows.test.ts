@@ -176,6 +176,23 @@ describeOnDatabases(
       expect((await claimRunsInWorkQueue(t.db, queue)).runs).toEqual([])
     })
 
+    test('stops no change of states that does not find it as expected', async () => {
+      const { queue, run } = await make()
+      await t.make.set('flow_run', run, { state_id: queue, state_timestamp: 'yesterday' })
+      const good = await t.make.run()
+      const changes = [
+        { id: run, type: 'RUNNING', expectedStateId: run },
+        { id: good, type: 'RUNNING' },
+      ] as const
+      const { changed, conflicts } = await setFlowRunStates(t.db, changes)
+      expect(changed.map(({ id }) => id)).toEqual([good])
+      expect(conflicts).toEqual([{ id: run, stateId: queue, stateType: 'SCHEDULED' }])
+      const asked = setFlowRunState(t.db, run, { type: 'RUNNING' }, { expectedStateTypes: ['PENDING'] })
+      await expect(asked).rejects.toMatchObject({ code: 'FLOW_RUN_STATE_CONFLICT', stateId: queue })
+      const found = setFlowRunState(t.db, run, { type: 'RUNNING' }, { expectedStateId: queue })
+      await expect(found).rejects.toMatchObject({ code: 'UNREADABLE_ROW', column: 'state_timestamp' })
+    })
+
     test('in the history of a run, names the run', async () => {
       const { pool, queue } = await make()
       const id = await t.make.run({ work_queue_id: queue, state_type: 'RUNNING' })
