@@ -51,8 +51,13 @@ export function withPreparedStatements<P extends PreparingPool>(pool: P): P {
   }
   // With a callback, it is somebody else's, who gets the client itself.
   const connect = (...callback: unknown[]): unknown =>
-    callback.length === 0 ? take() : Reflect.apply(pool.connect, pool, callback)
+    callback.length === 0 ? take() : (pool as PoolOfOthers).connect(...callback)
   return replacing(pool, 'connect', connect)
+}
+
+/** A pool as others use it. */
+interface PoolOfOthers {
+  connect(...callback: unknown[]): unknown
 }
 
 /** The `query` of a client, which takes, and returns, more than a text and its rows: a cursor, a callback. */

@@ -95,7 +95,7 @@ describeOnDatabases(
       await untilWaiting(t.database.plain, 3)
       expect(await Promise.race([claim(other), setTimeout(3000, 'waits')])).toBe(1)
       await host.commit().execute()
-      expect((await Promise.all(claims)).sort()).toEqual([0, 0, 1])
+      expect((await Promise.all(claims)).filter((count) => count === 1)).toHaveLength(1)
     })
   },
   [postgres],

@@ -108,7 +108,7 @@ test('one that comes between the ends of two is in a line with those who come la
     const [endFirst, endSecond] = ends
     endFirst?.()
     const comes = (async () => {
-      for (let step = 0; step < steps; step++) await undefined
+      for (let step = 0; step < steps; step++) await Promise.resolve()
       hang('between')
     })()
     endSecond?.()

@@ -6,6 +6,8 @@ where 0 = 1;
 
 select
   run.id,
+  run.state_id as "stateId",
+  run.state_type as "stateType",
   run.state_timestamp,
   run.next_scheduled_start_time,
   run.end_time
