@@ -1,4 +1,5 @@
 import { InvalidInputError } from './errors.js'
+import { isValidDate } from './model/moments.js'
 import { decodeTime as decode, encodeTime as encode } from './model/values.js'
 import { dialectOfSession, type RequiredTables, type Session } from './session.js'
 
@@ -23,9 +24,7 @@ import { dialectOfSession, type RequiredTables, type Session } from './session.j
  */
 export function encodeTime<DB extends RequiredTables>(session: Session<DB>, time: Date): string {
   const dialect = dialectOfSession(session)
-  if (!(time instanceof Date) || Number.isNaN(time.getTime())) {
-    throw new InvalidInputError([{ path: 'time', message: 'must be a valid Date' }])
-  }
+  if (!isValidDate(time)) throw new InvalidInputError([{ path: 'time', message: 'must be a valid Date' }])
   return encode(time, dialect)
 }
 

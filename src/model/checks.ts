@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { type InputIssue, InvalidInputError } from '../errors.js'
-import { findJsonProblems, type JsonObject } from './json.js'
+import { copyOfJson, findJsonProblems, type JsonObject } from './json.js'
+import { isValidDate, momentOf } from './moments.js'
 
 /** The largest integer that PostgreSQL's `integer` holds. */
 export const MAX_INTEGER: number = 2 ** 31 - 1
@@ -63,9 +64,10 @@ export const countSchema: z.ZodType<number, number> = z.int().min(0).max(MAX_INT
 /** A priority: an integer from 1. */
 export const prioritySchema: z.ZodType<number, number> = z.int().min(1).max(MAX_INTEGER)
 
-/** A valid time between the years 1 and 9999. */
+/** A valid time between the years 1 and 9999. It is copied: a host may go on with its own. */
 export const timeSchema: z.ZodType<Date, Date> = z
-  .date()
+  .custom<Date>(isValidDate, { message: 'must be a valid Date', abort: true })
+  .transform((value) => new Date(momentOf(value) ?? Number.NaN))
   .refine(
     (value) => value.getUTCFullYear() >= 1 && value.getUTCFullYear() <= 9999,
     'must be between the years 1 and 9999',
@@ -78,14 +80,14 @@ const isoTime = z.iso.datetime({ offset: true })
  * below milliseconds is cut off.
  */
 export const inputTimeSchema: z.ZodType<Date, Date | string> = z
-  .custom<Date | string>(
-    (value) => (value instanceof Date ? !Number.isNaN(value.getTime()) : isoTime.safeParse(value).success),
-    { message: 'must be a valid Date, or ISO 8601 text with an offset', abort: true },
-  )
-  .transform((value) => new Date(value))
+  .custom<Date | string>((value) => isValidDate(value) || isoTime.safeParse(value).success, {
+    message: 'must be a valid Date, or ISO 8601 text with an offset',
+    abort: true,
+  })
+  .transform((value) => new Date(momentOf(value) ?? value))
   .pipe(timeSchema)
 
-/** A JSON object. It is taken as it is, not copied: a copy would lose a key such as `__proto__`. */
+/** A JSON object. It is copied, with all its keys, so that what is stored is what was given and checked. */
 export const jsonObjectSchema: z.ZodType<JsonObject, JsonObject> = z
   .custom<JsonObject>()
   .superRefine((value, context) => {
@@ -94,6 +96,7 @@ export const jsonObjectSchema: z.ZodType<JsonObject, JsonObject> = z
       context.addIssue({ code: 'custom', path: [...path], message, continue: false })
     if (more > 0) context.addIssue({ code: 'custom', message: `and ${more} more`, params: { more }, continue: false })
   })
+  .transform(copyOfJson)
 
 /**
  * A JSON object that Prefect reads as an object of a class: on a member of another kind it would fail, until

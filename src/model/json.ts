@@ -102,6 +102,20 @@ export function isPlainObject(value: unknown): value is JsonObject {
   return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
+/**
+ * A copy of JSON in which no problems were found. Unlike assignments, `fromEntries` keeps a key such as
+ * `__proto__`.
+ */
+export function copyOfJson(value: JsonObject): JsonObject {
+  return copyOfPart(value) as JsonObject
+}
+
+function copyOfPart(part: unknown): unknown {
+  if (typeof part !== 'object' || part === null) return part
+  if (Array.isArray(part)) return Array.from(part, copyOfPart)
+  return Object.fromEntries(Object.entries(part).map(([key, value]) => [key, copyOfPart(value)]))
+}
+
 function partProblem(part: unknown): string | undefined {
   switch (typeof part) {
     case 'string':

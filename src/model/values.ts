@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Dialect } from './dialect.js'
 import { toPythonJson } from './json.js'
+import { momentOf } from './moments.js'
 
 // How values are stored, in the formats that Prefect 3 uses itself: on SQLite, times are text with a blank
 // and six digits, booleans are 0 and 1, JSON is text as Python writes it. Reading is tolerant, because hosts
@@ -67,7 +68,7 @@ const ISO =
  * @throws {RangeError} when it is no time.
  */
 export function decodeTime(value: unknown): Date {
-  const milliseconds = typeof value === 'string' ? parseTime(value) : value instanceof Date ? value.getTime() : NaN
+  const milliseconds = typeof value === 'string' ? parseTime(value) : (momentOf(value) ?? NaN)
   if (Number.isNaN(milliseconds)) throw new RangeError(`${quote(value)} is no time`)
   return new Date(Math.min(END_OF_DATE, Math.max(-END_OF_DATE, milliseconds)))
 }

@@ -35,7 +35,7 @@ export function rebalancePriorities(
   queues: Iterable<PrioritizedQueue>,
   newPriorities: ReadonlyMap<string, number> | Readonly<Record<string, number>>,
 ): Map<string, number> {
-  const targets = new Map(newPriorities instanceof Map ? newPriorities : Object.entries(newPriorities))
+  const targets = new Map(isMap(newPriorities) ? newPriorities : Object.entries(newPriorities))
   const changes: [id: string, priority: number][] = []
   const others: PrioritizedQueue[] = []
   const asked = new Set<number>()
@@ -62,6 +62,14 @@ export function rebalancePriorities(
   }
 
   return new Map(changes.toSorted(([, a], [, b]) => a - b))
+}
+
+/** Whether priorities come as a map, of whatever realm and class. */
+export function isMap(
+  priorities: ReadonlyMap<string, number> | Readonly<Record<string, number>>,
+): priorities is ReadonlyMap<string, number> {
+  const { entries } = (priorities ?? {}) as { entries?: unknown }
+  return typeof entries === 'function' && !Array.isArray(priorities)
 }
 
 function byPriorityThenId(a: PrioritizedQueue, b: PrioritizedQueue): number {

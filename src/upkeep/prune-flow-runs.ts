@@ -1,5 +1,7 @@
 import * as z from 'zod'
 import { check, countSchema, idSchema, timeSchema } from '../model/checks.js'
+import { isPlainObject } from '../model/json.js'
+import { momentOf } from '../model/moments.js'
 import { encodeTime } from '../model/values.js'
 import { open, type RequiredTables, type Session } from '../session.js'
 import type { Pruning, TerminalStateType } from '../sql/ended-runs.js'
@@ -91,8 +93,13 @@ type Checked = Omit<PruneFlowRunsOptions, 'finishedBefore' | 'limit'> & {
 
 function checkOptions(options: PruneFlowRunsOptions): Checked {
   const given: unknown = (options as Partial<PruneFlowRunsOptions> | undefined)?.finishedBefore
-  const isByState = typeof given === 'object' && given !== null && !(given instanceof Date)
-  if (isByState) return check(ofEachState, options)
+  if (isByState(given)) return check(ofEachState, options)
   const { finishedBefore: time, ...others } = check(ofAnyState, options)
   return { ...others, finishedBefore: { COMPLETED: time, FAILED: time, CANCELLED: time, CRASHED: time } }
+}
+
+/** Whether it is a record of times. An object of no key that is no record, such as a map, is none, and refused. */
+function isByState(finishedBefore: unknown): boolean {
+  if (momentOf(finishedBefore) !== undefined || typeof finishedBefore !== 'object') return false
+  return isPlainObject(finishedBefore) || Object.keys(finishedBefore ?? {}).length > 0
 }

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import * as z from 'zod'
 import { lockWorkPool, lockWorkQueues } from '../locks.js'
 import { check, idSchema, type NowOption, nowOptionSchema, prioritySchema } from '../model/checks.js'
+import { isMap } from '../rules/rebalance-priorities.js'
 import { type RequiredTables, type Session, write } from '../session.js'
 import { readPriorities, rebalance, writePriorities } from '../sql/queue-priorities.js'
 
@@ -42,7 +43,7 @@ export async function bulkUpdateWorkQueuePriorities<DB extends RequiredTables>(
   options: NowOption = {},
 ): Promise<void> {
   const poolId = check(idSchema, workPoolId, 'workPoolId')
-  const record = newPriorities instanceof Map ? Object.fromEntries(newPriorities) : newPriorities
+  const record = isMap(newPriorities) ? Object.fromEntries(newPriorities) : newPriorities
   const targets = new Map(Object.entries(check(newPrioritiesSchema, record, 'newPriorities')))
   const { now } = check(nowOptionSchema, options)
 

@@ -1,7 +1,40 @@
 import type { Mutation } from './mutation.js'
 
+const asTheyWere = 'test/contract/hosts/inputs-as-they-were.test.ts > on SQLite in memory >'
+const ofRealms = 'test/contract/hosts/inputs-of-other-realms.test.ts > on SQLite in memory >'
+
 /** What is taken, refused and added. */
 export const ofInputs: readonly Mutation[] = [
+  {
+    file: 'src/model/checks.ts',
+    find: '.transform(copyOfJson)',
+    replace: '',
+    fails: `${asTheyWere} JSON that the host changes meanwhile`,
+  },
+  {
+    file: 'src/model/checks.ts',
+    find: '.transform((value) => new Date(momentOf(value) ?? Number.NaN))',
+    replace: '',
+    fails: `${asTheyWere} times, lists, filters, patches and maps`,
+  },
+  {
+    file: 'src/model/moments.ts',
+    find: 'return getTime.call(value)',
+    replace: 'return value instanceof Date ? getTime.call(value) : undefined',
+    fails: `${ofRealms} dates of another realm`,
+  },
+  {
+    file: 'src/rules/rebalance-priorities.ts',
+    find: "typeof entries === 'function' && !Array.isArray(priorities)",
+    replace: 'priorities instanceof Map',
+    fails: `${ofRealms} maps of priorities, of another realm`,
+  },
+  {
+    file: 'src/upkeep/prune-flow-runs.ts',
+    find: 'return isPlainObject(finishedBefore) || Object.keys(finishedBefore ?? {}).length > 0',
+    replace: 'return true',
+    fails: `${ofRealms} what is no date, or an invalid one, is refused`,
+  },
   {
     file: 'src/model/checks.ts',
     find: 'code < 0x800 ? 2',
