@@ -98,7 +98,7 @@ function checkOptions(options: PruneFlowRunsOptions): Checked {
   return { ...others, finishedBefore: { COMPLETED: time, FAILED: time, CANCELLED: time, CRASHED: time } }
 }
 
-/** Whether it is a record of times. An object of no key that is no record, such as a map, is none, and refused. */
+/** Whether it is a record of times. An object without keys that is no record, such as a map, is refused. */
 function isByState(finishedBefore: unknown): boolean {
   if (momentOf(finishedBefore) !== undefined || typeof finishedBefore !== 'object') return false
   return isPlainObject(finishedBefore) || Object.keys(finishedBefore ?? {}).length > 0

@@ -141,9 +141,9 @@ export const ofSessions: readonly Mutation[] = [
     fails: 'test/unit/decode-host-time.test.ts > reads Infinity',
   },
   {
-    file: 'src/host-times.ts',
-    find: '|| Number.isNaN(time.getTime())',
-    replace: '',
+    file: 'src/model/moments.ts',
+    find: '!Number.isNaN(momentOf(value) ?? Number.NaN)',
+    replace: 'momentOf(value) !== undefined',
     fails: 'test/contract/hosts/host-times.test.ts > on PostgreSQL > cannot write Invalid Date',
   },
   {
