@@ -68,8 +68,7 @@ export function rebalancePriorities(
 export function isMap(
   priorities: ReadonlyMap<string, number> | Readonly<Record<string, number>>,
 ): priorities is ReadonlyMap<string, number> {
-  const { entries } = (priorities ?? {}) as { entries?: unknown }
-  return typeof entries === 'function' && !Array.isArray(priorities)
+  return typeof (priorities as { get?: unknown } | null | undefined)?.get === 'function'
 }
 
 function byPriorityThenId(a: PrioritizedQueue, b: PrioritizedQueue): number {

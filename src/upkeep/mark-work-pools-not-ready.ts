@@ -56,12 +56,11 @@ async function lockIdlePools(scope: Scope): Promise<WorkPool[]> {
   if (dialect === 'sqlite') return await selectWorkPools(scope, isIdle, inOrder)
   const seen = await selectWorkPools(scope, isIdle, sql`${inOrder} for no key update of pool`)
   if (seen.length === 0) return []
-  const ids = [
-    ...(await holdOffHeartbeats(
-      scope,
-      seen.map(({ id }) => id),
-    )),
-  ]
+  const heartbeats = await holdOffHeartbeats(
+    scope,
+    seen.map(({ id }) => id),
+  )
+  const ids = [...heartbeats.keys()].filter((id) => heartbeats.get(id) === 'none')
   // A worker whose heartbeat was just committed is seen only by the next statement.
   return await selectWorkPools(scope, and([isIdle, hasAnyId('pool.id', ids, dialect)]), inOrder)
 }

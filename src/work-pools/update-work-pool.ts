@@ -100,8 +100,11 @@ async function lockForUpdate(scope: Scope, id: string, patch: WorkPoolUpdate): P
   })
 }
 
-/** Whether the locked pool has a worker ONLINE. One whose heartbeat is under way is. */
+/**
+ * Whether the locked pool has a worker ONLINE. One whose heartbeat is under way is. Where that is unknown, a
+ * heartbeat that goes unseen is followed by another, which turns the pool READY.
+ */
 async function isServed(scope: Scope, workPoolId: string): Promise<boolean> {
-  if (!(await holdOffHeartbeats(scope, [workPoolId])).has(workPoolId)) return true
-  return await readHasOnlineWorker(scope, workPoolId)
+  const heartbeats = (await holdOffHeartbeats(scope, [workPoolId])).get(workPoolId)
+  return heartbeats === 'under way' || (await readHasOnlineWorker(scope, workPoolId))
 }

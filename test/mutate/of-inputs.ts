@@ -25,7 +25,7 @@ export const ofInputs: readonly Mutation[] = [
   },
   {
     file: 'src/rules/rebalance-priorities.ts',
-    find: "typeof entries === 'function' && !Array.isArray(priorities)",
+    find: "typeof (priorities as { get?: unknown } | null | undefined)?.get === 'function'",
     replace: 'priorities instanceof Map',
     fails: `${ofRealms} maps of priorities, of another realm`,
   },

@@ -180,9 +180,23 @@ export const ofLocks: readonly Mutation[] = [
   },
   {
     file: 'src/work-pools/update-work-pool.ts',
-    find: 'if (!(await holdOffHeartbeats(scope, [workPoolId])).has(workPoolId)) return true',
-    replace: '',
+    find: 'const heartbeats = (await holdOffHeartbeats(scope, [workPoolId])).get(workPoolId)',
+    replace: "const heartbeats: string = 'none'",
     fails: 'test/concurrency/races-of-locks.test.ts > at read committed > a heartbeat and a resume of the pool',
+  },
+  {
+    file: 'src/work-pools/update-work-pool.ts',
+    find: "heartbeats === 'under way' || ",
+    replace: '',
+    fails:
+      'test/concurrency/decisions-of-other-pools.test.ts > on PostgreSQL > one whose heartbeat is under way is, and so is one',
+  },
+  {
+    file: 'src/work-pools/heartbeats-under-way.ts',
+    find: "when not pg_try_advisory_xact_lock(${DECISIONS}, ${number}) then 'unknown'",
+    replace: '',
+    fails:
+      'test/concurrency/decisions-of-other-pools.test.ts > on PostgreSQL > a pool without workers is not READY when it is resumed',
   },
   {
     file: 'src/upkeep/mark-work-pools-not-ready.ts',
