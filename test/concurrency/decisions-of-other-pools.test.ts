@@ -18,11 +18,11 @@ describeOnDatabases(
         select string_agg(id, ',') as ids from unnest(cast(${`{${ids.join(',')}}`} as text[])) as pool(id)
         group by hashtext(id) & 127 having count(*) > 1 limit 1
       `.execute(t.database.plain)
-      const [one, other] = rows[0]?.ids.split(',') ?? []
+      const [one = '', other = ''] = rows[0]?.ids.split(',') ?? []
       const paused = { type: 'process', is_paused: true, status: 'PAUSED' }
       await t.make.pool({ id: one, ...paused })
       await t.make.pool({ id: other, ...paused })
-      return [one ?? '', other ?? '']
+      return [one, other]
     }
     const resume = { isPaused: false }
     const statusOf = async (id: string): Promise<string | undefined> => (await readWorkPool(t.db, id))?.status
