@@ -2,6 +2,7 @@ import { ofDashboard } from './mutate/of-dashboard.js'
 import { ofEvents } from './mutate/of-events.js'
 import { ofExplanations } from './mutate/of-explanations.js'
 import { ofClaims } from './mutate/of-claims.js'
+import { ofHeartbeats } from './mutate/of-heartbeats.js'
 import { ofInputs } from './mutate/of-inputs.js'
 import { ofLeases } from './mutate/of-leases.js'
 import { ofLocks } from './mutate/of-locks.js'
@@ -32,6 +33,7 @@ export const mutations: readonly Mutation[] = [
   ...ofSessions,
   ...ofServers,
   ...ofDashboard,
+  ...ofHeartbeats,
   ...ofLocks,
   ...ofPlans,
 ]
