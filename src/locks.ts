@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Scope } from './session.js'
+import { GATES, numberOf, passGates, standsInLine } from './sql/advisory-locks.js'
 import { type Condition, hasAnyId } from './sql/lists.js'
 
 // Locks, and the one order in which all functions take them, so that no two of them wait for each other in a
@@ -8,10 +9,11 @@ import { type Condition, hasAnyId } from './sql/lists.js'
 //
 //   1. the row of a worker, by its own heartbeat; all of a pool's, by id, by the pool's delete
 //   2. the gates of pools, by number
-//   3. the rows of pools, by id
-//   4. the rows of queues, by id
-//   5. the rows of runs, by id; by claims, polls and upkeep with `skip locked`, so that they wait for none
-//   6. the rows of leases, by the ids of their runs; releases and what drops void ones with `skip locked`
+//   3. the line of one limit, by claims in transactions of their own
+//   4. the rows of pools, by id
+//   5. the rows of queues, by id
+//   6. the rows of runs, by id; by claims, polls and upkeep with `skip locked`, so that they wait for none
+//   7. the rows of leases, by the ids of their runs; releases and what drops void ones with `skip locked`
 //
 // Workers come first, so that a heartbeat holds its worker's row before it waits for anything, and whoever
 // marks silent workers passes over it. Gates come before the rows, so that who waits at a gate holds nothing
@@ -47,6 +49,13 @@ import { type Condition, hasAnyId } from './sql/lists.js'
 // renames or gives a limit closes the gate: waits for the claims that have passed, while later ones wait
 // behind. So few gates, since the table of all locks of a server has room for 6,400 as it is configured, and
 // a claim may go over a thousand pools.
+//
+// **Lines** are advisory locks, one for each limit. Of those who wait for a row, each wakes up for every
+// version of it that is written; of those who wait for an advisory lock, the next. A claim stands in one line
+// at most, before it has a row: who has its turn waits for rows alone, and who holds rows for no line. In a
+// transaction of the caller's it stands in none, since that may hold any row. Tried on PostgreSQL 18, claims
+// within a queue's and its pool's limit, each batch ended at once, 32 claimers in eight processes of their
+// own: 3,070 runs a second for 2,000, prepared, and 1,970 for 1,810.
 
 /** A queue that a claim may take runs of. */
 export interface EnteredQueue {
@@ -93,32 +102,30 @@ export async function enterQueues(
  *
  * First the locks, in id order, then the writing: in one statement, PostgreSQL would look up each row twice
  * and might deadlock.
+ *
+ * @param inLine - Whether to stand in line for the first of them before.
  */
 export async function takeTurns(
   { db, dialect, tables }: Scope,
   table: 'work_pool' | 'work_queue',
   ids: readonly string[],
+  inLine = false,
 ): Promise<void> {
   if (dialect === 'sqlite' || ids.length === 0) return
+  const [first] = ids.toSorted()
+  const isOwner = hasAnyId('owner.id', ids, dialect)
+  const isNext = inLine ? sql`${isOwner} and ${standsInLine(sql`${first}`)}` : isOwner
   if (ids.length > 1) {
     await sql`
       select owner.id from ${tables[table]} as owner
-      where ${hasAnyId('owner.id', ids, dialect)}
+      where ${isNext}
       order by owner.id
       for no key update
     `.execute(db)
   }
-  await sql`update ${tables[table]} as owner set name = owner.name where ${hasAnyId('owner.id', ids, dialect)}`.execute(
-    db,
-  )
-}
-
-/** What distinguishes gates from other advisory locks. Any number that no host is likely to use. */
-const GATES = sql.lit(1_264_013_617)
-
-/** The advisory lock of a pool: its number among those of its kind. */
-export function numberOf(workPoolId: RawBuilder<unknown>): RawBuilder<unknown> {
-  return sql`hashtext(cast(${workPoolId} as text)) & 127`
+  await sql`
+    update ${tables[table]} as owner set name = owner.name where ${ids.length > 1 ? isOwner : isNext}
+  `.execute(db)
 }
 
 /**
@@ -236,18 +243,6 @@ export async function lockGated<T>(scope: Scope, change: GatedChange<T>): Promis
   await sql`rollback to savepoint before_the_gate`.execute(db)
   await closeGate(scope, table, isOwner)
   return await lock('delete')
-}
-
-/** Passes the gate of a pool, as a condition of the statement that then locks the row. */
-export function passesGate(workPoolId: RawBuilder<unknown>): Condition {
-  return sql`pg_advisory_xact_lock_shared(${GATES}, ${numberOf(workPoolId)}) is not null`
-}
-
-/** Passes the gates of pools, by number, as a query; `pools` is one of their ids. */
-export function passGates(pools: RawBuilder<unknown>): RawBuilder<unknown> {
-  return sql`
-    select pg_advisory_xact_lock_shared(${GATES}, gate.number) as passed
-    from (select distinct ${numberOf(sql`asked.id`)} as number from (${pools}) as asked order by 1) as gate`
 }
 
 /** Passes the gate of a pool, before rows that a claim in the same transaction would lock later. */

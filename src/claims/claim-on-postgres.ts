@@ -75,7 +75,7 @@ async function claimFrom(
   if (isOpenToAll(place)) return await claimAtOnce(scope, workQueueId, claim, place)
   const owner = place.isPoolLimited ? place.workPoolId : workQueueId
   return await fewAtOnce(scope, owner, () =>
-    transact(scope, (inside) => claimInTurn(inside, workQueueId, claim, place)),
+    transact(scope, (inside) => claimInTurn(inside, workQueueId, claim, place, !scope.isTransaction)),
   )
 }
 
@@ -102,13 +102,15 @@ async function claimInTurn(
   workQueueId: string,
   claim: QueueClaim,
   known: Place,
+  inLine: boolean,
 ): Promise<Met | undefined> {
   let expected = known
   let met: Met | undefined
   for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
     const taken = expected
     if (taken.hasFilter) await passAllGates(scope)
-    const [row] = await send(scope, 'turn', claim, workQueueId, taken, (text) => takeTurn(scope, text, taken))
+    const name = inLine ? 'turn-in-line' : 'turn'
+    const [row] = await send(scope, name, claim, workQueueId, taken, (text) => takeTurn(scope, text, taken, inLine))
     if (row === undefined) return undefined
     const { place, workQueue, isSame } = read(row, workQueueId, taken)
     if (place.isPaused) return { place, workQueue, runs: [] }

@@ -38,7 +38,7 @@ export async function claimPoolsOnPostgres(
     if (claimed !== undefined) return claimed
   }
   // Inside a transaction, the look has to be part of it.
-  if (scope.isTransaction) return await claimInTurn(scope, poll, options, await look(scope, poll))
+  if (scope.isTransaction) return await claimInTurn(scope, poll, options, await look(scope, poll), false)
   const seen = await look(scope, poll)
   if (seen.length === 0 && !options.recordPolls) return []
   if (seen.length === 0) {
@@ -46,7 +46,7 @@ export async function claimPoolsOnPostgres(
     return []
   }
   return await fewAtOnce(scope, JSON.stringify([poll.workPoolIds, poll.workQueueIds]), () =>
-    transact(scope, (inside) => claimInTurn(inside, poll, options, seen)),
+    transact(scope, (inside) => claimInTurn(inside, poll, options, seen, true)),
   )
 }
 
@@ -74,6 +74,7 @@ async function claimInTurn(
   poll: PoolPoll,
   options: PoolClaimOptions,
   found: readonly string[],
+  inLine: boolean,
 ): Promise<ScheduledFlowRun[]> {
   const { now, recordPolls } = options
   const asked = recordPolls ? await readAskedQueues(scope, poll) : []
@@ -81,13 +82,14 @@ async function claimInTurn(
   if (gatesOf.length === 0) return []
   const entered = await enterQueues(scope, found, gatesOf)
   const pools = entered.filter(({ isPoolLimited }) => isPoolLimited).map(({ workPoolId }) => workPoolId)
-  await takeTurns(scope, 'work_pool', [...new Set(pools)])
+  await takeTurns(scope, 'work_pool', [...new Set(pools)], inLine)
   const queues = entered.filter(({ isQueueLimited }) => isQueueLimited).map(({ workQueueId }) => workQueueId)
   // Another claim may meet limits again, and then remembers them.
   if (entered.length > 0 && pools.length + queues.length === 0) rememberPools(scope, poll, { isPoolLimited: false })
   // Before any of them is written, in one order with those that are only recorded.
   if (recordPolls) await lockWorkQueues(scope, [...new Set([...queues, ...asked])])
-  await takeTurns(scope, 'work_queue', queues)
+  // Not with rows in hand.
+  await takeTurns(scope, 'work_queue', queues, inLine && !recordPolls && pools.length === 0)
   if (recordPolls) await writePolls(scope, asked, asked, now)
   if (entered.length === 0) return []
 

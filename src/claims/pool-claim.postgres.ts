@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
-import { passGates } from '../locks.js'
+import { passGates } from '../sql/advisory-locks.js'
 import { askedPools, limitTo, orderOf, type PoolPollText } from '../polls/pool-poll-parts.js'
 import { walkOf } from '../polls/pool-poll.postgres.js'
 import type { Scope } from '../session.js'

@@ -5,7 +5,7 @@ import { enterPending } from '../sql/enter-pending.js'
 import type { LeaseText } from '../sql/leases.js'
 import { and, type Condition } from '../sql/lists.js'
 import { handOutOrder, hasFilter, isDue, isMemberById, isMemberByName, takesNames } from '../sql/runs.js'
-import { passesGate } from '../locks.js'
+import { passesGate, standsInLine } from '../sql/advisory-locks.js'
 import type { Scope } from '../session.js'
 import { type Place, placeRecord } from '../sql/known-queues.js'
 
@@ -102,13 +102,17 @@ function pollColumns(now: Fragment | undefined): Fragment {
  *
  * Where the pool has, or has not, a limit against what was remembered, it returns nothing and leaves the
  * queue alone: else the next try would write the pool's row with the queue's in hand.
+ *
+ * @param inLine - Whether to stand in line for the limit first: not in a transaction of the caller's.
  */
-export function takeTurn(scope: Scope, claim: QueueClaimText, place: Place): RawBuilder<object> {
+export function takeTurn(scope: Scope, claim: QueueClaimText, place: Place, inLine: boolean): RawBuilder<object> {
   const { tables } = scope
   const { isPoolLimited, isQueueLimited } = place
+  const line = inLine && (isPoolLimited || isQueueLimited)
+  const owner = isPoolLimited ? claim.workPoolId : claim.workQueueId
   // Before both rows, as whoever gives a limit takes it before them; also where both seem to be written, for
   // one of them may have lost its limit: the next try would pass the gate with the other one's row in hand.
-  const share = sql`and ${passesGate(claim.workPoolId)}`
+  const share = sql`and ${passesGate(claim.workPoolId)} ${line ? sql`and ${standsInLine(owner)}` : sql``}`
   const columns = sql`pool.id, pool.name, pool.is_paused, pool.concurrency_limit`
   const pool = isPoolLimited
     ? sql`

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
-import { numberOf } from '../locks.js'
+import { numberOf } from '../sql/advisory-locks.js'
 import type { Scope } from '../session.js'
 import { hasAnyId } from '../sql/lists.js'
 

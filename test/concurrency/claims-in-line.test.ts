@@ -4,15 +4,17 @@ import {
   claimScheduledFlowRuns,
   countWorkPoolActiveSlots,
   readWorkQueue,
+  updateWorkPool,
+  updateWorkQueue,
   type WorkQueueTables,
 } from 'kysely-work-queues'
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import { expect, test, vi } from 'vitest'
 import { postgres } from '../support/databases.js'
 import { describeOnDatabases } from '../support/describe-databases.js'
 import { untilWaiting } from './until-waiting.js'
 
-// Many claims of one process under one limit.
+// Many claims under one limit: of one process, and of several.
 
 type Db = Kysely<WorkQueueTables>
 type Place = Readonly<Record<'pool' | 'queue', string>>
@@ -96,6 +98,37 @@ describeOnDatabases(
       expect(await Promise.race([claim(other), setTimeout(3000, 'waits')])).toBe(1)
       await host.commit().execute()
       expect((await Promise.all(claims)).filter((count) => count === 1)).toHaveLength(1)
+    })
+
+    test.each([
+      ['of the pool', ofQueue, limited, {}],
+      ['of the queue', ofQueue, {}, limited],
+      ['of the pool, over it', ofPool, limited, {}],
+      ['of the queue, over its pool', ofPool, {}, limited],
+    ])('%s, by several servers: one waits for the row, the others for that one', async (_, claimOf, pools, queues) => {
+      const pool = await t.make.pool(pools)
+      const queue = await t.make.queue({ work_pool_id: pool, ...queues })
+      const due = { work_queue_id: queue, next_scheduled_start_time: new Date(0) }
+      await t.make.runs(Array.from({ length: 60 }, () => due))
+      const servers = Array.from({ length: 6 }, () => t.database.connect())
+      for (const db of servers) expect(await claimOf(db, { pool, queue })).toBe(2)
+
+      const host = await t.db.startTransaction().execute()
+      // Whoever has changed the row in a transaction may claim in it: that stands in no line, with the row in its hands.
+      await updateWorkPool(host, pool, { description: 'changed' })
+      await updateWorkQueue(host, queue, { description: 'changed' })
+      const claims = servers.map((db) => claimOf(db, { pool, queue }))
+      await untilWaiting(t.database.plain, 6)
+      const { rows } = await sql<{ locktype: string }>`
+        select locktype from pg_locks join pg_stat_activity using (pid)
+        where not granted and datname = current_database()
+        order by locktype = 'advisory'
+      `.execute(t.database.plain)
+      expect(rows[0]?.locktype).not.toBe('advisory')
+      expect(rows.slice(1)).toEqual(Array.from({ length: 5 }, () => ({ locktype: 'advisory' })))
+      expect(await claimOf(host, { pool, queue })).toBe(2)
+      await host.commit().execute()
+      expect((await Promise.all(claims)).toSorted((a, b) => a - b)).toEqual([0, 0, 0, 2, 2, 2])
     })
   },
   [postgres],

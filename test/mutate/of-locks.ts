@@ -29,9 +29,8 @@ export const ofLocks: readonly Mutation[] = [
   },
   {
     file: 'src/locks.ts',
-    find: "await sql`update ${tables[table]} as owner set name = owner.name where ${hasAnyId('owner.id', ids, dialect)}`.execute(",
-    replace:
-      "await sql`select 1 from ${tables[table]} as owner where ${hasAnyId('owner.id', ids, dialect)} for no key update`.execute(",
+    find: 'update ${tables[table]} as owner set name = owner.name where ${ids.length > 1 ? isOwner : isNext}',
+    replace: 'select 1 from ${tables[table]} as owner where ${ids.length > 1 ? isOwner : isNext} for no key update',
     fails:
       'test/concurrency/races-of-claims.test.ts > at repeatable read > two claims of one slot of a pool, by queue and over pools',
   },
@@ -207,6 +206,24 @@ export const ofLocks: readonly Mutation[] = [
     find: 'JSON.stringify([poll.workPoolIds, poll.workQueueIds])',
     replace: 'JSON.stringify([poll.workPoolIds, poll.workQueueIds?.slice(0, 10)])',
     fails: 'test/concurrency/claims-in-line.test.ts > over many queues',
+  },
+  {
+    file: 'src/claims/queue-claim.postgres.ts',
+    find: 'const line = inLine && (isPoolLimited || isQueueLimited)',
+    replace: 'const line = (inLine || claim.limit) && (isPoolLimited || isQueueLimited)',
+    fails: 'test/concurrency/claims-in-line.test.ts > of the queue, by several servers',
+  },
+  {
+    file: 'src/claims/queue-claim.postgres.ts',
+    find: '${line ? sql`and ${standsInLine(owner)}` : sql``}',
+    replace: '',
+    fails: 'test/concurrency/claims-in-line.test.ts > of the pool, by several servers',
+  },
+  {
+    file: 'src/locks.ts',
+    find: 'const isNext = inLine ? ',
+    replace: 'const isNext = ids.length > 1 && inLine ? ',
+    fails: 'test/concurrency/claims-in-line.test.ts > of the queue, over its pool, by several servers',
   },
   {
     // What a sub-select reads is the statement's snapshot, and not the row that was waited for.

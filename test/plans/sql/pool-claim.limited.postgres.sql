@@ -253,7 +253,9 @@ for key share of
 
 update "work_pool" as owner
 set name = owner.name
-where "owner"."id" = (cast(cast($1 as text) as uuid[])) [1];
+where
+  "owner"."id" = (cast(cast($1 as text) as uuid[])) [1]
+  and pg_advisory_xact_lock(hashtextextended (cast($2 as text), 1264013617)) is not null;
 
 update "work_queue" as owner
 set name = owner.name

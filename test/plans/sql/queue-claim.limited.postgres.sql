@@ -7,6 +7,7 @@ with
     where
       pool.id = cast($1 as uuid)
       and pg_advisory_xact_lock_shared(1264013617, hashtext (cast(cast($2 as uuid) as text)) & 127) is not null
+      and pg_advisory_xact_lock(hashtextextended (cast(cast($3 as uuid) as text), 1264013617)) is not null
     returning
       pool.id,
       pool.name,
@@ -17,7 +18,7 @@ update "work_queue" as queue
 set name = queue.name
 from pool
 where
-  queue.id = cast($3 as uuid)
+  queue.id = cast($4 as uuid)
   and queue.work_pool_id = pool.id
   and pool.concurrency_limit is not null
 returning
