@@ -5,6 +5,7 @@ import { ofClaims } from './mutate/of-claims.js'
 import { ofHeartbeats } from './mutate/of-heartbeats.js'
 import { ofInputs } from './mutate/of-inputs.js'
 import { ofLeases } from './mutate/of-leases.js'
+import { ofLines } from './mutate/of-lines.js'
 import { ofLocks } from './mutate/of-locks.js'
 import { ofPlans } from './mutate/of-plans.js'
 import { ofPolls } from './mutate/of-polls.js'
@@ -34,6 +35,7 @@ export const mutations: readonly Mutation[] = [
   ...ofServers,
   ...ofDashboard,
   ...ofHeartbeats,
+  ...ofLines,
   ...ofLocks,
   ...ofPlans,
 ]
