@@ -1,23 +1,22 @@
 import { sql } from 'kysely'
-import { TERMINAL_STATES } from '../rules/states.js'
 import type { Scope } from '../session.js'
 import { timeOfStatement } from '../sql/clock.js'
-import { type Condition, isOneOf } from '../sql/lists.js'
+import type { Condition } from '../sql/lists.js'
 import { isScheduled } from '../sql/runs.js'
 import { BATCH_SIZE, changeStates } from './change-states.js'
 
 // What becomes of the runs of queues that are deleted, selected by a condition on the alias `run`.
 
 /**
- * Locks the runs that have not ended until the transaction ends, in id order: those that others may be about
- * to change too. Whoever then changes all of them in one statement locks them in an order of its own.
+ * Locks the runs until the transaction ends, in id order. Whoever changes all of them in one statement locks
+ * them in an order of its own. Those that have ended too: others may be about to change them as well.
  */
 export async function lockRuns({ db, dialect, tables }: Scope, isAmong: Condition): Promise<void> {
   if (dialect === 'sqlite') return
   await sql`
     select count(*) from (
       select run.id from ${tables.flow_run} as run
-      where (${isAmong}) and (run.state_type is null or not (${isOneOf('run.state_type', TERMINAL_STATES)}))
+      where ${isAmong}
       order by run.id
       for no key update
     ) as run

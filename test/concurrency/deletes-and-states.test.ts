@@ -26,13 +26,17 @@ const deletes: Record<string, (db: Db, ids: { pool: string; queue: string; other
 describeOnDatabases(
   'a delete locks runs in the order of their ids, as changes of states do:',
   (t) => {
-    test.each(Object.entries(deletes))('%s', async (_, remove) => {
+    const states = ['SCHEDULED', 'COMPLETED'] as const
+    const cases = Object.entries(deletes).flatMap(([name, remove]) =>
+      states.map((state) => [name, state, remove] as const),
+    )
+    test.each(cases)('%s, of runs that are %s', async (_, state_type, remove) => {
       const pool = await t.make.pool()
       const queue = await t.make.queue({ work_pool_id: pool })
       const other = await t.make.queue()
       // In the table and in its indexes they lie in the opposite order, in which an update would come to them.
       const ids = [3, 2, 1].map((n) => testId(n))
-      for (const id of ids) await t.make.run({ id, work_queue_id: queue })
+      for (const id of ids) await t.make.run({ id, work_queue_id: queue, state_type })
       await sql`vacuum analyze flow_run`.execute(t.database.plain)
       const [first = '', , last = ''] = ids.toReversed()
       const trx = await t.db.startTransaction().execute()

@@ -156,13 +156,14 @@ export const ofLocks: readonly Mutation[] = [
     find: `      order by run.id
       for no key update`,
     replace: '      for no key update',
-    fails: 'test/concurrency/deletes-and-states.test.ts > on PostgreSQL > a queue, cancelling',
+    fails:
+      'test/concurrency/deletes-and-states.test.ts > on PostgreSQL > a queue, cancelling, of runs that are SCHEDULED',
   },
   {
     file: 'src/work-pools/delete-work-pool.ts',
     find: 'await lockRuns(scope, isOfPool)',
     replace: '',
-    fails: 'test/concurrency/deletes-and-states.test.ts > on PostgreSQL > a pool',
+    fails: 'test/concurrency/deletes-and-states.test.ts > on PostgreSQL > a pool, of runs that are COMPLETED',
   },
   {
     file: 'src/work-pools/delete-work-pool.ts',
